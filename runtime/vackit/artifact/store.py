@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write and open artifacts. Reads and writes ``PREFIX.vackit.json`` and its parts.
+
+Behind one prefix lie ``.vackit.json`` (the manifest), ``.onnx`` (the graph),
+``.onnx.data`` (the weights) and ``.model_info.json`` (the triple that points at them); a
+vendor's ``.so``, ``.json`` and ``.params`` may stand beside. The manifest is written last:
+without it the artifact does not exist.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from vackit.artifact.manifest import FilePart, Manifest
+from vackit.errors import ArtifactError
+from vackit.files import json_bytes, sha256_bytes, sha256_file, temporary_folder, write_atomic
+
+MANIFEST_SUFFIX = ".vackit.json"
+GRAPH_SUFFIX = ".onnx"
+WEIGHTS_SUFFIX = ".onnx.data"
+MODEL_INFO_SUFFIX = ".model_info.json"
+VENDOR_SUFFIXES = (".so", ".json", ".params")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact on disk: its prefix and its manifest."""
+
+    prefix: Path
+    manifest: Manifest
+
+    def path(self, suffix: str) -> Path:
+        """Return the file with that suffix; it exists for every suffix of the manifest."""
+        return part_path(self.prefix, suffix)
+
+    @property
+    def graph_path(self) -> Path:
+        """Return the ONNX file; its weights stand beside it."""
+        return self.path(GRAPH_SUFFIX)
+
+
+def part_path(prefix: Path, suffix: str) -> Path:
+    """Return ``prefix`` with ``suffix`` appended (the name may hold dots of its own)."""
+    return prefix.with_name(prefix.name + suffix)
+
+
+def prefix_of(path: str | Path) -> Path:
+    """Return the prefix that ``path`` means: itself, or without a known part's suffix."""
+    path = Path(path)
+    for suffix in (MANIFEST_SUFFIX, MODEL_INFO_SUFFIX, WEIGHTS_SUFFIX, GRAPH_SUFFIX):
+        if path.name.endswith(suffix) and path.name != suffix:
+            return path.with_name(path.name.removesuffix(suffix))
+    return path
+
+
+def write_artifact(prefix: Path, manifest: Manifest, parts: dict[str, bytes]) -> Artifact:
+    """Write an artifact, every file under a temporary name first, the manifest last.
+
+    An old manifest is withdrawn before its parts are replaced, so that an interrupted
+    write leaves no artifact rather than a mixed one.
+
+    Args:
+        prefix: Common path of the files; its folder is made.
+        manifest: Its ``files`` are filled in here.
+        parts: File contents by suffix (``".onnx"``, ``".onnx.data"``, ...).
+    """
+    files = {suffix: FilePart(len(data), sha256_bytes(data)) for suffix, data in parts.items()}
+    complete = dataclasses.replace(manifest, files=files)
+    manifest_path = part_path(prefix, MANIFEST_SUFFIX)
+    with temporary_folder(prefix.parent) as folder:
+        for suffix, data in parts.items():
+            (folder / (prefix.name + suffix)).write_bytes(data)
+        manifest_path.unlink(missing_ok=True)
+        for suffix in parts:
+            (folder / (prefix.name + suffix)).replace(part_path(prefix, suffix))
+    write_atomic(manifest_path, json_bytes(complete.to_json()))
+    return Artifact(prefix, complete)
+
+
+def open_artifact(path: str | Path, *, verify: bool = True) -> Artifact:
+    """Open the artifact behind a prefix (or behind one of its files).
+
+    Args:
+        path: What a user passes as ``-m``.
+        verify: Compare the sha256 of every part with the manifest's.
+
+    Raises:
+        ArtifactError: Nothing is there, only a vendor's files are, or a part is missing,
+            of another size or changed.
+    """
+    prefix = prefix_of(path)
+    manifest_path = part_path(prefix, MANIFEST_SUFFIX)
+    try:
+        text = manifest_path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise _absent(prefix) from error
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise ArtifactError(f"not JSON: {error}", where=manifest_path) from error
+    artifact = Artifact(prefix, Manifest.from_json(data, str(manifest_path)))
+    for suffix, part in artifact.manifest.files.items():
+        _check_part(artifact.path(suffix), part, verify=verify)
+    return artifact
+
+
+def _check_part(path: Path, part: FilePart, *, verify: bool) -> None:
+    if not path.is_file():
+        raise ArtifactError("this part of the artifact is missing", where=path)
+    size = path.stat().st_size
+    if size != part.size_bytes:
+        raise ArtifactError(
+            f"holds {size} bytes, its manifest says {part.size_bytes}",
+            where=path,
+            hint="build the artifact again with `vamc build --force`",
+        )
+    if verify and sha256_file(path) != part.sha256:
+        raise ArtifactError(
+            "its content is not what its manifest says (sha256 differs)",
+            where=path,
+            hint="build the artifact again with `vamc build --force`",
+        )
+
+
+def _absent(prefix: Path) -> ArtifactError:
+    vendor = [s for s in VENDOR_SUFFIXES if part_path(prefix, s).is_file()]
+    if vendor:
+        return ArtifactError(
+            f"holds only files compiled for a card ({', '.join(vendor)}), no "
+            f"{MANIFEST_SUFFIX} that the emulator could run",
+            where=prefix,
+            hint="build the model with `vamc build`, or choose a card with --device",
+        )
+    nearby = sorted(
+        p.name.removesuffix(MANIFEST_SUFFIX)
+        for p in (prefix.parent if not prefix.is_dir() else prefix).glob(f"*{MANIFEST_SUFFIX}")
+    )
+    folder = prefix if prefix.is_dir() else prefix.parent
+    hint = f"use -m {folder / nearby[0]}" if nearby else "run `vamc build` first"
+    return ArtifactError("no compiled artifact here", where=prefix, hint=hint)
