@@ -45,9 +45,14 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, prog: str, description: str, example: str = "", **kwargs: Any) -> None:
-        text = f"example:\n  {example}\n\n{description}" if example else description
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(prog=prog, description=text, allow_abbrev=False, **kwargs)
+        super().__init__(prog=prog, description=description, allow_abbrev=False, **kwargs)
+        self.example = example
+
+    def format_help(self) -> str:
+        """Return the help text, the example first."""
+        lead = f"example:\n  {self.example}\n\n" if self.example else ""
+        return lead + super().format_help()
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None

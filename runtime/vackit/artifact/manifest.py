@@ -95,15 +95,15 @@ class Manifest:
                 dtype=str(data["dtype"]),
                 inputs=tuple(TensorSpec.from_json(spec) for spec in data["inputs"]),
                 outputs=tuple(TensorSpec.from_json(spec) for spec in data["outputs"]),
-                max_batch=data["max_batch"],
+                max_batch=None if data["max_batch"] is None else int(data["max_batch"]),
                 quantization=data["quantization"],
                 preprocessing=tuple(data["preprocessing"]),
                 tools=dict(data["tools"]),
                 model_sha256=str(data["model_sha256"]),
                 passes=tuple(data["passes"]),
                 files={
-                    suffix: FilePart(int(part["size_bytes"]), str(part["sha256"]))
-                    for suffix, part in data["files"].items()
+                    _suffix(name): FilePart(int(part["size_bytes"]), str(part["sha256"]))
+                    for name, part in data["files"].items()
                 },
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -112,3 +112,10 @@ class Manifest:
                 where=where,
                 hint="build the artifact again with `vamc build`",
             ) from error
+
+
+def _suffix(name: str) -> str:
+    # a manifest may come from anywhere: its parts stay beside it
+    if not name.startswith(".") or "/" in name or "\\" in name or "\0" in name:
+        raise ValueError(f"files: {name!r} is not a file suffix")
+    return name
