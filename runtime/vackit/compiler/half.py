@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make the fp16 form: float16 weights, inputs and outputs, float32 arithmetic between."""
+
+from collections.abc import MutableSequence
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from vackit.errors import ModelError
+
+# what these read from their constants steers shapes; it keeps its full precision
+_SHAPE_OPS = frozenset({"Resize", "Upsample", "Range", "Pad", "Clip"})
+_MAX = float(np.finfo(np.float16).max)
+
+
+def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return ``model`` with float16 storage and signature; its arithmetic stays float32.
+
+    Names of inputs and outputs stay. Weights are rounded half to even; those of a single
+    element and those that steer shapes stay float32.
+
+    Raises:
+        ModelError: A weight is beyond what float16 holds (65504).
+    """
+    half = onnx.ModelProto()
+    half.CopyFrom(model)
+    graph = half.graph
+    before = [*_narrow_weights(graph), *_narrow_inputs(graph)]
+    after = _narrow_outputs(graph)
+    nodes = [*before, *graph.node, *after]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    del graph.value_info[:]
+    return half
+
+
+def _narrow_weights(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    kept = {name for node in graph.node if node.op_type in _SHAPE_OPS for name in node.input}
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or tensor.name in kept:
+            continue
+        values = numpy_helper.to_array(tensor)
+        if values.size <= 1:
+            continue
+        name = tensor.name
+        largest = float(np.abs(values).max())
+        if not largest <= _MAX:
+            raise ModelError(
+                f"initializer '{name}' holds {largest:g}, float16 ends at {_MAX:g}",
+                hint="build with --set backend.dtype=fp32",
+            )
+        stored = f"{name}/float16"
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))
+        casts.append(_cast(stored, name, TensorProto.FLOAT))
+    return casts
+
+
+def _narrow_inputs(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    casts = []
+    for value in graph.input:
+        if value.type.tensor_type.elem_type == TensorProto.FLOAT:
+            inside = f"{value.name}/float32"
+            _rename_uses(graph, value.name, inside)
+            casts.append(_cast(value.name, inside, TensorProto.FLOAT))
+            value.type.tensor_type.elem_type = TensorProto.FLOAT16
+    return casts
+
+
+def _narrow_outputs(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    casts = []
+    for value in graph.output:
+        if value.type.tensor_type.elem_type == TensorProto.FLOAT:
+            inside = f"{value.name}/result"
+            _rename_uses(graph, value.name, inside)
+            for node in graph.node:
+                _replace(node.output, value.name, inside)
+            casts.append(_cast(inside, value.name, TensorProto.FLOAT16))
+            value.type.tensor_type.elem_type = TensorProto.FLOAT16
+    return casts
+
+
+def _cast(source: str, target: str, dtype: int) -> onnx.NodeProto:
+    return helper.make_node("Cast", [source], [target], name=f"{target}/Cast", to=dtype)
+
+
+def _rename_uses(graph: onnx.GraphProto, old: str, new: str) -> None:
+    for node in graph.node:
+        _replace(node.input, old, new)
+        for attribute in node.attribute:
+            for inner in [attribute.g, *attribute.graphs]:
+                _rename_uses(inner, old, new)
+
+
+def _replace(names: MutableSequence[str], old: str, new: str) -> None:
+    for position, name in enumerate(names):
+        if name == old:
+            names[position] = new
