@@ -29,11 +29,12 @@ def json_bytes(data: Any) -> bytes:
     return text.encode() + b"\n"
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes | memoryview, *, sync: bool = True) -> None:
     """Write ``data`` to ``path`` through a temporary name beside it, then rename.
 
     Folders on the way are made. Raises `OSError` as the system reports it; the old file,
-    if any, is then untouched.
+    if any, is then untouched. Without ``sync`` the data may not have reached the disk
+    when this returns: for one file of many that can be made again.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
@@ -42,7 +43,8 @@ def write_atomic(path: Path, data: bytes) -> None:
         with os.fdopen(fd, "wb") as handle:
             handle.write(data)
             handle.flush()
-            os.fsync(handle.fileno())
+            if sync:
+                os.fsync(handle.fileno())
         # mkstemp makes the file private; give it the mode an ordinary open would have
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)

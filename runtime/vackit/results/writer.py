@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write the results of a run; an interrupted run goes on where it stopped.
+
+Writes ``output_NNNNNN.npz`` and, last, ``vackit_results.json``.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vackit.data.npz import npz_fingerprint, numbered_arrays, read_npz, write_npz
+from vackit.errors import DataError
+from vackit.files import json_bytes, write_json
+from vackit.results.layout import (
+    FORMAT_VERSION,
+    INPUT_NAME,
+    MANIFEST_NAME,
+    PARTIAL_NAME,
+    list_outputs,
+    output_name,
+    read_manifest,
+)
+
+_log = logging.getLogger(__name__)
+
+Specs = list[dict[str, Any]]
+
+
+class ResultsWriter:
+    """One run's results folder.
+
+    The run is known by its provenance and by its inputs' names and content. A folder that
+    holds part of the same run is gone on with; all of it: `is_complete`; anything else is
+    refused unless ``force``, which removes the old outputs and nothing else.
+
+    `write` may be called from several threads, for different indices.
+
+    Attributes:
+        pending: Indices of the inputs whose outputs are not there yet.
+    """
+
+    def __init__(
+        self, folder: Path, inputs: Sequence[Path], run: dict[str, Any], *, force: bool = False
+    ) -> None:
+        """Open ``folder`` for the results of ``run`` on ``inputs``.
+
+        Args:
+            folder: Made where missing.
+            inputs: The npz files, in the datalist's order; they must exist.
+            run: Provenance, JSON-ready: device, artifact, vdsp params, batch size, ...
+            force: Replace results of another run.
+
+        Raises:
+            DataError: An input is missing or no npz, or the folder holds other results.
+        """
+        self.folder = folder
+        self._names = [str(path.absolute()) for path in inputs]
+        self._plan: dict[str, Any] = {
+            "format_version": FORMAT_VERSION,
+            "run": run,
+            "inputs": [
+                {"input": name, "input_arrays": npz_fingerprint(path)}
+                for name, path in zip(self._names, inputs, strict=True)
+            ],
+        }
+        self._done: dict[int, str] = {}
+        self._specs: Specs | None = None
+        self.is_complete = False
+        if folder.exists() and not folder.is_dir():
+            raise DataError("is a file; results need a folder", where=folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._open(force)
+        self.pending = [i for i in range(len(self._names)) if i not in self._done]
+
+    def write(self, index: int, outputs: Sequence[NDArray[Any]]) -> None:
+        """Write the outputs of input ``index`` as they are, ``output_0`` first.
+
+        Args:
+            index: Position of the input in the datalist.
+            outputs: float16, each with a leading axis of 1.
+
+        Raises:
+            DataError: The outputs' names, dtypes or shapes differ from the other inputs'.
+        """
+        arrays = {f"output_{number}": array for number, array in enumerate(outputs)}
+        self._check_specs(index, _specs_of(arrays))
+        path = self.folder / output_name(index)
+        write_npz(path, {**arrays, INPUT_NAME: np.array(self._names[index])})
+        self._done[index] = npz_fingerprint(path)
+
+    def finish(self) -> None:
+        """Write the manifest; from then on the results are complete.
+
+        Raises:
+            DataError: Outputs are still missing.
+        """
+        missing = [i for i in range(len(self._names)) if i not in self._done]
+        if missing:
+            raise DataError(
+                f"{len(missing)} of {len(self._names)} outputs are missing, the first for "
+                f"'{self._names[missing[0]]}'",
+                where=self.folder,
+            )
+        if not self.is_complete:
+            write_json(self.folder / MANIFEST_NAME, self._manifest())
+        (self.folder / PARTIAL_NAME).unlink(missing_ok=True)
+        self.is_complete = True
+
+    def _manifest(self) -> dict[str, Any]:
+        entries = [
+            {"index": i, "output": output_name(i), **given, "output_arrays": self._done[i]}
+            for i, given in enumerate(self._plan["inputs"])
+        ]
+        return {
+            "format_version": FORMAT_VERSION,
+            "run": self._plan["run"],
+            "num_outputs": len(entries),
+            "outputs": self._specs or [],
+            "entries": entries,
+        }
+
+    def _open(self, force: bool) -> None:
+        """Find out what of this run is there already; clear away what is not of it."""
+        partial = self.folder / PARTIAL_NAME
+        manifest = self.folder / MANIFEST_NAME
+        if manifest.exists() and self._is_same_run(manifest):
+            self._take_complete(read_manifest(manifest))
+        elif partial.exists() and self._is_same_run(partial):
+            self._take_partial()
+        elif manifest.exists() or partial.exists() or list_outputs(self.folder):
+            self._clear(force)
+        if not self.is_complete:
+            write_json(partial, self._plan)
+            manifest.unlink(missing_ok=True)
+
+    def _is_same_run(self, path: Path) -> bool:
+        try:
+            data = read_manifest(path)
+        except DataError:
+            return False  # damaged or of another version: not this run
+        if "inputs" not in data:
+            keys = ("input", "input_arrays")
+            entries = data.get("entries", [])
+            data["inputs"] = [{key: entry.get(key) for key in keys} for entry in entries]
+        plan = self._plan
+        return all(json_bytes(data.get(k)) == json_bytes(plan[k]) for k in ("run", "inputs"))
+
+    def _take_complete(self, manifest: dict[str, Any]) -> None:
+        self._specs = manifest["outputs"]
+        for entry in manifest["entries"]:
+            path = self.folder / entry["output"]
+            try:
+                if npz_fingerprint(path) == entry["output_arrays"]:
+                    self._done[entry["index"]] = entry["output_arrays"]
+                    continue
+                _log.warning("%s: changed since it was written; it is made again", path)
+            except DataError as error:
+                _log.warning("%s; it is made again", error)
+        self.is_complete = len(self._done) == len(self._names)
+
+    def _take_partial(self) -> None:
+        for index, path in list_outputs(self.folder).items():
+            if index >= len(self._names):
+                continue
+            try:
+                arrays = read_npz(path)
+                if str(arrays.pop(INPUT_NAME, "")) != self._names[index]:
+                    continue
+                numbered_arrays(arrays, "output", path)
+                self._check_specs(index, _specs_of(arrays))
+            except DataError as error:
+                _log.warning("%s; it is made again", error)
+                continue
+            self._done[index] = npz_fingerprint(path)
+        _log.info("%s: %d of %d outputs are there", self.folder, len(self._done), len(self._names))
+
+    def _clear(self, force: bool) -> None:
+        if not force:
+            raise DataError(
+                "holds results of another run (other model, settings or inputs)",
+                where=self.folder,
+                hint="choose another folder, or add --force to replace them",
+            )
+        for name in (MANIFEST_NAME, PARTIAL_NAME):
+            (self.folder / name).unlink(missing_ok=True)
+        for path in list_outputs(self.folder).values():
+            path.unlink()
+
+    def _check_specs(self, index: int, specs: Specs) -> None:
+        if self._specs is None:
+            self._specs = specs
+        elif specs != self._specs:
+            raise DataError(
+                f"output {index} is {_describe(specs)}, the others are {_describe(self._specs)}",
+                where=self.folder,
+            )
+
+
+def _specs_of(arrays: dict[str, NDArray[Any]]) -> Specs:
+    return [
+        {"name": name, "dtype": array.dtype.name, "shape": list(array.shape)}
+        for name, array in arrays.items()
+    ]
+
+
+def _describe(specs: Specs) -> str:
+    return ", ".join(f"{spec['name']} {spec['dtype']} {tuple(spec['shape'])}" for spec in specs)
