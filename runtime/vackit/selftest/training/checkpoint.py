@@ -33,7 +33,7 @@ def load(path: Path, model: nn.Module) -> None:
         DataError: It is missing, no npz file, or of another network.
     """
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as data:
             state = {name: torch.from_numpy(np.array(data[name])) for name in data.files}
         model.load_state_dict(state)
     except FileNotFoundError as error:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from vackit.selftest.digits import DigitSet
+from vackit.selftest.digits import CLASS_NAMES, DigitSet
 from vackit.selftest.training.settings import Settings
 
 
@@ -38,12 +38,12 @@ def split_digits(settings: Settings) -> Split:
     labels = bundled.target.astype(np.int64)
     order = np.random.default_rng(settings.seed).permutation(len(labels))
     heldout, train, calibration = [], [], []
-    for digit in range(settings.num_classes):
+    for digit in range(len(CLASS_NAMES)):
         own = order[labels[order] == digit]
-        cut = settings.num_heldout // settings.num_classes
+        cut = settings.num_heldout // len(CLASS_NAMES)
         heldout.append(own[:cut])
         train.append(own[cut:])
-        calibration.append(own[cut:][: settings.num_calibration // settings.num_classes])
+        calibration.append(own[cut:][: settings.num_calibration // len(CLASS_NAMES)])
     return Split(*(_part(images, labels, part) for part in (train, calibration, heldout)))
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vackit.selftest.digits import DigitSet
+from vackit.selftest.digits import CLASS_NAMES, DigitSet
 from vackit.selftest.training.dataset import to_input, upsample
 from vackit.selftest.training.model import ShuffleNetV2
 from vackit.selftest.training.settings import Settings
@@ -27,7 +27,7 @@ def make_deterministic(seed: int) -> None:
 
 def build_model(settings: Settings) -> ShuffleNetV2:
     """Return the settings' network with fresh weights."""
-    return ShuffleNetV2(settings.stage_repeats, settings.channels, settings.num_classes)
+    return ShuffleNetV2(settings.stage_repeats, settings.channels, len(CLASS_NAMES))
 
 
 def train(settings: Settings, digits: DigitSet) -> ShuffleNetV2:
@@ -89,7 +89,7 @@ def augment(images: Tensor, settings: Settings) -> Tensor:
 
 
 def predict(model: nn.Module, digits: DigitSet, size: int) -> NDArray[np.float32]:
-    """Return the logits (N, num_classes) of ``digits``, without augmentation."""
+    """Return the logits (N, classes) of ``digits``, without augmentation."""
     model.eval()
     with torch.inference_mode():
         logits: NDArray[np.float32] = model(

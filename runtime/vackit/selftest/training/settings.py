@@ -2,6 +2,8 @@
 """The settings of a training run: a YAML file in, a checked, frozen dataclass out."""
 
 import difflib
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from importlib import resources
 from pathlib import Path
@@ -11,6 +13,10 @@ import yaml
 
 from vackit.errors import ConfigError, Finding
 from vackit.files import sha256_file
+from vackit.selftest.digits import CLASS_NAMES
+
+# the smallest class has 174 images; each keeps some to train on
+MOST_SPLIT = 1700
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,6 @@ class Settings:
     input_size: int
     stage_repeats: tuple[int, ...]
     channels: tuple[int, ...]
-    num_classes: int
     epochs: int
     warmup_epochs: int
     batch_size: int
@@ -57,7 +62,13 @@ def load_settings(path: Path) -> Settings:
     findings = [*_unknown(data, path), *_wrong(data, path)]
     if findings:
         raise ConfigError(findings)
-    return Settings(**{key: _frozen(value) for key, value in data.items()})
+    settings = Settings(**{key: _frozen(value) for key, value in data.items()})
+    findings = [
+        Finding(message, file=str(path), key_path=key) for key, message in _contradictions(settings)
+    ]
+    if findings:
+        raise ConfigError(findings)
+    return settings
 
 
 def settings_sha256(path: Path) -> str:
@@ -100,8 +111,31 @@ _WORDS: dict[Any, str] = {
 }
 
 
+def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield the key and the message of each value that cannot be used, though of its type."""
+    classes = len(CLASS_NAMES)
+    for key in ("num_heldout", "num_calibration"):
+        if getattr(settings, key) % classes:
+            yield key, f"expected a multiple of {classes}, got {getattr(settings, key)}"
+    if settings.num_heldout + settings.num_calibration > MOST_SPLIT:
+        yield "num_heldout", f"with num_calibration more than {MOST_SPLIT}: too few to train on"
+    stages, widths = len(settings.stage_repeats), len(settings.channels)
+    if widths != stages + 2:
+        yield "channels", f"expected {stages + 2} (stem, {stages} stages, last), got {widths}"
+    if any(width % 2 for width in settings.channels[1:-1]):
+        yield "channels", "expected even numbers for the stages, whose channels are split"
+    if settings.batch_size < 2:
+        yield "batch_size", f"batch norm needs at least 2, got {settings.batch_size}"
+    if settings.input_size < 8:
+        yield "input_size", f"expected 8 or more, got {settings.input_size}"
+
+
 def _fits(kind: Any, value: Any) -> bool:
     if kind is int or kind is float:
         allowed = (int,) if kind is int else (int, float)
-        return isinstance(value, allowed) and not isinstance(value, bool) and value >= 0
+        return isinstance(value, allowed) and type(value) is not bool and _usable(value)
     return isinstance(value, list) and all(type(item) is int and item > 0 for item in value)
+
+
+def _usable(value: float) -> bool:
+    return math.isfinite(value) and value >= 0
