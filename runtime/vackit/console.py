@@ -182,10 +182,11 @@ def configure_logging(verbose: int = 0, *, quiet: bool = False) -> None:
     level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
     if quiet and not verbose:
         level = logging.CRITICAL
-    root = logging.getLogger("vackit")
-    root.handlers[:] = [handler]
-    root.setLevel(level)
-    root.propagate = False
+    for package in ("vackit", "image2npz", "vamp_eval"):
+        logger = logging.getLogger(package)
+        logger.handlers[:] = [handler]
+        logger.setLevel(level)
+        logger.propagate = False
 
 
 class _LowercaseLevel(logging.Formatter):
