@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Launcher of the command ``image2npz``, from any folder, installed or not.
+
+The package of the same name stands beside; imports find the package, never this file.
+"""
+
+import sys
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(_ROOT / "runtime"), str(_ROOT / "tools")]
+
+from image2npz.cli import main  # noqa: E402
+
+if __name__ == "__main__":
+    sys.exit(main())
