@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vackit.artifact.manifest import FilePart, Manifest
+from vackit.config.model_info import GRAPH_SUFFIX as GRAPH_SUFFIX
+from vackit.config.model_info import MANIFEST_SUFFIX as MANIFEST_SUFFIX
+from vackit.config.model_info import MODEL_INFO_SUFFIX as MODEL_INFO_SUFFIX
+from vackit.config.model_info import VENDOR_SUFFIXES as VENDOR_SUFFIXES
+from vackit.config.model_info import WEIGHTS_SUFFIX as WEIGHTS_SUFFIX
 from vackit.errors import ArtifactError
 from vackit.files import json_bytes, sha256_bytes, sha256_file, temporary_folder, write_atomic
-
-MANIFEST_SUFFIX = ".vackit.json"
-GRAPH_SUFFIX = ".onnx"
-WEIGHTS_SUFFIX = ".onnx.data"
-MODEL_INFO_SUFFIX = ".model_info.json"
-VENDOR_SUFFIXES = (".so", ".json", ".params")
 
 
 @dataclass(frozen=True)

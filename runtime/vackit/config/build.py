@@ -1,193 +1,207 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The build config: what a build YAML of either generation says, in one form."""
+"""The build config: what a build YAML of either generation says, in one form. Reads YAML."""
 
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-Generation = Literal["2023", "current"]
-
-
-@dataclass(frozen=True)
-class Frontend:
-    """Where the model comes from.
-
-    ``shape`` holds per input the shape as written, batch included; a first dimension of 1
-    means "per sample". ``checkpoint`` is None where the file names none.
-    """
-
-    type: str
-    checkpoint: Path | None
-    shape: dict[str, tuple[int, ...]]
-    dtype: str = "fp32"
-
-
-@dataclass(frozen=True)
-class Quantize:
-    """How int8 is made; `extras` holds the published keys that nothing here reads yet."""
-
-    calibrate_mode: str = "max"
-    quantize_per_channel: bool = True
-    calibrate_range: float | None = None
-    skip_conv_layers: tuple[int | str, ...] = ()
-    exclude_layers: tuple[int | str, ...] = ()
-    extras: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Backend:
-    """What the model is compiled for; ``compile`` steers only a card's compiler."""
-
-    type: str
-    dtype: Literal["fp32", "fp16", "int8"]
-    quantize: Quantize
-    compile: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ExtraOps:
-    """What is appended to the graph: ``softmax``, ``yolov5_nms``, ... and its parameters."""
-
-    type: str
-    params: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class DecodeImage:
-    """Read an image file as uint8 HWC, RGB (grayscale where ``cv2_flags`` is 0)."""
-
-    cv2_flags: int = 1
-    backend: str = "cv2"
-
-
-@dataclass(frozen=True)
-class Resize:
-    """Resize to ``size`` = (height, width).
-
-    With ``adaptive_side`` (``"long"`` or ``"short"``) that side becomes the given number
-    (the entry that is not -1) and the other keeps the aspect.
-    """
-
-    size: tuple[int, int]
-    adaptive_side: Literal["", "long", "short"] = ""
-    interpolation: str = "bilinear"
-    backend: str = "cv2"
-
-
-@dataclass(frozen=True)
-class CenterCrop:
-    """Keep the middle ``crop_size`` = (height, width)."""
-
-    crop_size: tuple[int, int]
-    backend: str = "cv2"
-
-
-@dataclass(frozen=True)
-class Pad:
-    """Pad to a square on the right and at the bottom."""
-
-    pad_to_square: bool = True
-    value: int = 0
-
-
-@dataclass(frozen=True)
-class CvtColor:
-    """Convert with an OpenCV code by name, ``COLOR_RGB2BGR``."""
-
-    code: str
-
-
-@dataclass(frozen=True)
-class ChannelSplit:
-    """Keep one channel."""
-
-    index: int
-
-
-@dataclass(frozen=True)
-class Normalize:
-    """``(x / 255 if div255 else x) - mean) / std``; ``mean`` and ``std`` None: no such step.
-
-    Their order is that of the channels at this step.
-    """
-
-    div255: bool = True
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True)
-class ToTensor:
-    """HWC to CHW, float32."""
-
-
-@dataclass(frozen=True)
-class CustomFunc:
-    """Call ``func_name(image_file, input_shape)`` of a Python file; needs ``--allow_code``."""
-
-    module_path: Path
-    func_name: str
-    img_shape: tuple[int, ...] | None = None
-
-
-ProcessOp = (
-    DecodeImage
-    | Resize
-    | CenterCrop
-    | Pad
-    | CvtColor
-    | ChannelSplit
-    | Normalize
-    | ToTensor
-    | CustomFunc
+from vackit.config.build_checks import apply_aliases, build_faults, take_notes
+from vackit.config.build_keys import (
+    HINTS_2023,
+    HINTS_CURRENT,
+    dtype_word,
+    ignored_keys,
+    is_2023,
+    renamed,
+    written,
 )
+from vackit.config.build_types import (
+    CALIBRATE_MODES,
+    CALIBRATE_MODES_AVAILABLE,
+    Backend,
+    BuildConfig,
+    CenterCrop,
+    ChannelSplit,
+    CustomFunc,
+    CvtColor,
+    Dataset,
+    DecodeImage,
+    ExtraOps,
+    Frontend,
+    Generation,
+    Normalize,
+    Pad,
+    ProcessOp,
+    Quantize,
+    Resize,
+    ToTensor,
+)
+from vackit.config.document import Document, KeyPath
+from vackit.config.load import load_yaml
+from vackit.config.overrides import apply_overrides
+from vackit.config.process_ops import make_op
+from vackit.config.schema import schema_findings
+from vackit.errors import ConfigError, Finding
+
+__all__ = [
+    "CALIBRATE_MODES",
+    "CALIBRATE_MODES_AVAILABLE",
+    "Backend",
+    "BuildConfig",
+    "CenterCrop",
+    "ChannelSplit",
+    "CustomFunc",
+    "CvtColor",
+    "Dataset",
+    "DecodeImage",
+    "ExtraOps",
+    "Frontend",
+    "Generation",
+    "Normalize",
+    "Pad",
+    "ProcessOp",
+    "Quantize",
+    "Resize",
+    "ToTensor",
+    "check_build_config",
+    "load_build_config",
+]
+
+_log = logging.getLogger(__name__)
+
+# What a checkpoint's suffix says where the file has no `frontend.type`
+_TYPES_BY_SUFFIX = {
+    ".onnx": "onnx",
+    ".pt": "pytorch",
+    ".pth": "pytorch",
+    ".torchscript": "pytorch",
+    ".h5": "keras",
+    ".keras": "keras",
+    ".pb": "tensorflow",
+    ".weights": "darknet",
+}
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """The calibration set.
+def load_build_config(path: Path, overrides: Sequence[str] = ()) -> BuildConfig:
+    """Read a build YAML of either generation; what is odd but clear is logged as a warning.
 
-    ``suffix`` is None for any image suffix; ``get_data_num`` None for every file.
+    Args:
+        path: The YAML file.
+        overrides: ``--set`` strings, ``key.path=value`` with keys of either generation.
+
+    Raises:
+        ConfigError: With everything that is wrong in the file and in ``overrides``.
     """
+    config, notes = check_build_config(path, overrides)
+    for note in notes:
+        _log.warning("%s", note)
+    return config
 
-    path: Path | None
-    suffix: str | None
-    get_data_num: int | None
-    process_ops: tuple[ProcessOp, ...]
+
+def check_build_config(
+    path: Path, overrides: Sequence[str] = ()
+) -> tuple[BuildConfig, tuple[Finding, ...]]:
+    """Read a build YAML as `load_build_config` does; return what it would log."""
+    document = load_yaml(path)
+    apply_overrides(document, overrides, lambda key: renamed(document, key))
+    apply_aliases(document)
+    if is_2023(document):
+        findings = schema_findings(document, "build_2023", elsewhere=HINTS_2023)
+    else:
+        findings = schema_findings(document, "build", elsewhere=HINTS_CURRENT)
+    findings += build_faults(document, findings)
+    if findings:
+        raise ConfigError(findings)
+    config = _Reader(document).config()
+    take_notes(document, config)
+    return config, tuple(sorted(document.notes, key=lambda note: (note.line, note.column)))
 
 
-@dataclass(frozen=True)
-class BuildConfig:
-    """A build YAML, checked.
+class _Reader:
+    """Reads a document that the schema has accepted, by the current names of its keys."""
 
-    ``ignored_keys`` are the key paths present in the file that have no effect on the
-    emulator. Input paths are absolute or relative to the current folder already.
-    """
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._folder = document.path.parent
 
-    name: str
-    generation: Generation
-    frontend: Frontend
-    backend: Backend
-    extra_ops: ExtraOps | None
-    dataset: Dataset | None
-    workspace_path: Path
-    ignored_keys: tuple[str, ...] = ()
-    source: Path | None = None
+    def config(self) -> BuildConfig:
+        return BuildConfig(
+            name=self._get("name"),
+            generation="2023" if is_2023(self._document) else "current",
+            frontend=self._frontend(),
+            backend=self._backend(),
+            extra_ops=self._extra_ops(),
+            dataset=self._dataset() if self._get("dataset") else None,
+            workspace_path=Path(self._get("workspace.path")),
+            ignored_keys=tuple(".".join(map(str, key)) for key in ignored_keys(self._document)),
+            source=self._document.path,
+        )
 
-    @property
-    def artifact_prefix(self) -> Path:
-        """Return where the artifact goes, as the published road expects it.
+    def _key(self, current: str) -> KeyPath:
+        return written(self._document, tuple(current.split(".")))
 
-        ``<workspace.path>/<name>/mod`` for the current generation,
-        ``<work_dir>/<name>-<int8|fp16|fp32>-<mode|none>-<C_H_W>-vacc/<name>`` for 2023's.
-        """
-        if self.generation == "current":
-            return self.workspace_path / self.name / "mod"
-        mode = self.backend.quantize.calibrate_mode if self.backend.dtype == "int8" else "none"
-        shape = next(iter(self.frontend.shape.values()), ())
-        sizes = "_".join(str(dim) for dim in shape[1:])
-        return (
-            self.workspace_path
-            / f"{self.name}-{self.backend.dtype}-{mode}-{sizes}-vacc"
-            / self.name
+    def _get(self, current: str, default: Any = None) -> Any:
+        value = self._document.get(self._key(current))
+        return default if value is None else value
+
+    def _input_folder(self, key: KeyPath) -> Path:
+        """Return what a relative input path starts from: its file's folder, or the current."""
+        return Path() if self._document.is_overridden(key) else self._folder
+
+    def _input_path(self, current: str) -> Path:
+        path: str = self._get(current)
+        return self._input_folder(self._key(current)) / path
+
+    def _frontend(self) -> Frontend:
+        shapes: dict[str, list[Any]] = self._get("frontend.shape")
+        ranges = {name: s for name, s in shapes.items() if isinstance(s[0], list)}
+        checkpoint = self._input_path("frontend.checkpoint")
+        by_suffix = _TYPES_BY_SUFFIX.get(checkpoint.suffix.lower(), "onnx")
+        return Frontend(
+            type=self._get("frontend.type", by_suffix),
+            checkpoint=checkpoint,
+            shape={name: tuple(s) for name, s in shapes.items() if name not in ranges},
+            dtype=self._get("frontend.dtype", "fp32"),
+            shape_ranges={name: (tuple(s[0]), tuple(s[1])) for name, s in ranges.items()},
+        )
+
+    def _backend(self) -> Backend:
+        dtype: Any = dtype_word(self._document.get(self._key("backend.dtype")))
+        knobs = self._get("backend.compile", {})
+        return Backend(
+            type="tvm_vacc",
+            dtype=dtype,
+            quantize=self._quantize(),
+            compile={key: value for key, value in knobs.items() if key != "do_quantization"},
+        )
+
+    def _quantize(self) -> Quantize:
+        values = dict(self._get("backend.quantize", {}))
+        for key in ("quant_mode", "per_channel", "calibrate_mode", "quantize_per_channel"):
+            values.pop(key, None)
+        return Quantize(
+            calibrate_mode=self._get("backend.quantize.calibrate_mode", "max"),
+            quantize_per_channel=self._get("backend.quantize.quantize_per_channel", True),
+            calibrate_range=values.pop("calibrate_range", None),
+            skip_conv_layers=tuple(values.pop("skip_conv_layers", ())),
+            exclude_layers=tuple(values.pop("exclude_layers", ())),
+            extras=values,
+        )
+
+    def _extra_ops(self) -> ExtraOps | None:
+        kind = self._get("graph.extra_ops.type")
+        return ExtraOps(kind, self._get("graph.extra_ops.params", {})) if kind else None
+
+    def _dataset(self) -> Dataset:
+        key = self._key("dataset.process_ops")
+        suffix = self._get("dataset.sampler.suffix")
+        return Dataset(
+            path=self._input_path("dataset.path") if self._get("dataset.path") else None,
+            suffix=suffix.removeprefix(".") or None if suffix else None,
+            get_data_num=self._get("dataset.sampler.get_data_num"),
+            process_ops=tuple(
+                make_op(op, self._input_folder((*key, index, "module_path")))
+                for index, op in enumerate(self._document.get(key) or ())
+            ),
         )
