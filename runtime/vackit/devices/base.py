@@ -52,6 +52,12 @@ class Device(ABC):
         """Return ``name:index``."""
         return f"{self.name}:{self.index}"
 
+    @property
+    def label(self) -> str:
+        """Return the spec and, for people, whether an accelerator stands behind it."""
+        emulated = self.capabilities.emulated
+        return f"{self.spec} ({'emulator; no accelerator' if emulated else 'accelerator'})"
+
     @classmethod
     @abstractmethod
     def unavailable(cls) -> str:
@@ -95,12 +101,14 @@ class Program(ABC):
         inputs: What `submit` takes.
         outputs: What its result holds.
         max_batch: The most samples of one execution; larger batches are split here.
+        threads: CPU threads of one execution, where the device runs on the CPU.
     """
 
-    def __init__(self, device: Device, artifact: Artifact) -> None:
+    def __init__(self, device: Device, artifact: Artifact, threads: int = 1) -> None:
         manifest = artifact.manifest
         self.device = device
         self.artifact = artifact
+        self.threads = threads
         self.inputs: tuple[TensorSpec, ...] = manifest.inputs
         self.outputs: tuple[TensorSpec, ...] = manifest.outputs
         limits = (manifest.max_batch, device.capabilities.max_batch)
@@ -132,6 +140,10 @@ class Program(ABC):
     def infer(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         """Submit and wait."""
         return self.submit(inputs).result()
+
+    def describe(self) -> dict[str, Any]:
+        """Return the device's description and what the program was loaded with."""
+        return {**self.device.describe(), "threads": self.threads}
 
     def close(self) -> None:
         """Free what the program holds; closing twice is harmless."""

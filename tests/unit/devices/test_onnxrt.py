@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The emulator."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from vackit.artifact.store import GRAPH_SUFFIX, Artifact, write_artifact
+from vackit.devices.onnxrt import OnnxRuntimeDevice, OnnxRuntimeProgram
+from vackit.errors import DeviceExecutionError
+from vackit.testing.tiny_artifacts import write_tiny_artifact
+
+
+def rewritten(artifact: Artifact, graph: bytes) -> Artifact:
+    """Return the artifact with another graph under a manifest that fits its bytes."""
+    prefix = artifact.prefix.with_name("other")
+    return write_artifact(prefix, artifact.manifest, {GRAPH_SUFFIX: graph})
+
+
+def test_onnxrt_computes_what_onnxruntime_computes(tmp_path: Path) -> None:
+    artifact = write_tiny_artifact(tmp_path / "mod", "conv")
+    images = np.random.default_rng(0).random((4, 3, 8, 8), dtype=np.float32)
+    with OnnxRuntimeDevice().load(artifact) as program:
+        ours = program.infer({"input": images})["output"]
+    session = onnxruntime.InferenceSession(
+        str(artifact.graph_path), providers=["CPUExecutionProvider"]
+    )
+    np.testing.assert_array_equal(ours, session.run(None, {"input": images})[0])
+
+
+def test_onnxrt_loops_over_a_model_of_fixed_batch(tmp_path: Path) -> None:
+    fixed = write_tiny_artifact(tmp_path / "fixed", "conv", fixed_batch=True)
+    free = write_tiny_artifact(tmp_path / "free", "conv")
+    images = np.random.default_rng(0).random((3, 3, 8, 8), dtype=np.float32)
+    with OnnxRuntimeDevice().load(fixed) as one, OnnxRuntimeDevice().load(free) as many:
+        assert one.max_batch == 1
+        # the same arithmetic in other batches: equal up to the order of float additions
+        np.testing.assert_allclose(
+            one.infer({"input": images})["output"],
+            many.infer({"input": images})["output"],
+            rtol=1e-6,
+        )
+
+
+def test_onnxrt_describes_what_decides_its_numbers(tmp_path: Path) -> None:
+    device = OnnxRuntimeDevice(1)
+    with device.load(write_tiny_artifact(tmp_path / "mod"), threads=2) as program:
+        described = program.describe()
+    assert described["device"] == "onnxrt:1"
+    assert described["emulated"] is True
+    assert described["onnxruntime"] == onnxruntime.__version__
+    assert described["optimization_level"] == "ORT_ENABLE_ALL"
+    assert described["cpu_isa"]
+    assert described["threads"] == 2
+
+
+def test_load_reports_a_corrupt_graph(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    artifact = write_tiny_artifact(tmp_path / "mod")
+    with pytest.raises(DeviceExecutionError, match=r"other\.onnx: onnxruntime cannot load it: "):
+        OnnxRuntimeDevice().load(rewritten(artifact, b"\x08\x00garbage"))
+    assert capfd.readouterr().err == ""
+
+
+def test_load_reports_missing_weights(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    artifact = write_tiny_artifact(tmp_path / "mod")
+    artifact.path(".onnx.data").unlink()
+    with pytest.raises(DeviceExecutionError, match="onnxruntime cannot load it: "):
+        OnnxRuntimeDevice().load(artifact)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("field", ["inputs", "outputs"])
+def test_load_reports_a_manifest_of_another_graph(tmp_path: Path, field: str) -> None:
+    artifact = write_tiny_artifact(tmp_path / "mod")
+    spec = dataclasses.replace(getattr(artifact.manifest, field)[0], name="other")
+    manifest = dataclasses.replace(artifact.manifest, **{field: (spec,)})
+    with pytest.raises(
+        DeviceExecutionError, match=rf"its {field} are \['\w+'\], its manifest says \['other'\]"
+    ):
+        OnnxRuntimeDevice().load(Artifact(artifact.prefix, manifest))
+
+
+def test_submit_reports_what_onnxruntime_raises(tmp_path: Path) -> None:
+    artifact = write_tiny_artifact(tmp_path / "mod")
+    with OnnxRuntimeDevice().load(artifact) as program:
+        # past the contract's own check, as a graph would that its manifest misdescribes
+        future = program._submit({"input": np.zeros((1, 5, 8, 8), np.float32)})
+        with pytest.raises(DeviceExecutionError, match="onnxruntime: "):
+            future.result()
+
+
+def test_submit_refuses_when_closed_meanwhile(tmp_path: Path) -> None:
+    program = OnnxRuntimeDevice().load(write_tiny_artifact(tmp_path / "mod"))
+    assert isinstance(program, OnnxRuntimeProgram)
+    program.close()
+    future = program._submit({"input": np.zeros((1, 3, 8, 8), np.float32)})
+    with pytest.raises(DeviceExecutionError, match="the program is closed"):
+        future.result()
+
+
+def test_unavailable_says_why_when_onnxruntime_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert OnnxRuntimeDevice.unavailable() == ""
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert "onnxruntime cannot be imported" in OnnxRuntimeDevice.unavailable()
