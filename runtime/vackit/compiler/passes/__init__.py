@@ -1,2 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Graph transformations, one a file."""
+"""The graph passes, one a file, and the order in which they run.
+
+A new pass is a file here, a line in `FLOAT_PASSES` and a test beside its siblings.
+"""
+
+import onnx
+
+from vackit.compiler.passes.base import Pass, PassRecord, run_passes
+from vackit.compiler.passes.cancel_transposes import CancelTransposes
+from vackit.compiler.passes.constants_to_initializers import ConstantsToInitializers
+from vackit.compiler.passes.conv_to_gemm import ConvToGemm
+from vackit.compiler.passes.fold_batch_norm import FoldBatchNorm
+from vackit.compiler.passes.fold_constants import FoldConstants
+from vackit.compiler.passes.fuse_clip import FuseClip
+from vackit.compiler.passes.remove_dead import RemoveDead
+from vackit.compiler.passes.remove_identity import RemoveIdentity
+
+# in the order in which they run: each leaves the graph in the form that the next looks for
+FLOAT_PASSES: tuple[Pass, ...] = (
+    ConstantsToInitializers(),
+    RemoveIdentity(),
+    FoldConstants(),
+    FoldBatchNorm(),
+    FuseClip(),
+    CancelTransposes(),
+    ConvToGemm(),
+    RemoveDead(),
+)
+
+__all__ = ["FLOAT_PASSES", "Pass", "PassRecord", "run_float_passes", "run_passes"]
+
+
+def run_float_passes(model: onnx.ModelProto) -> list[PassRecord]:
+    """Run `FLOAT_PASSES` over ``model`` in place; return what each changed."""
+    return run_passes(model, FLOAT_PASSES)

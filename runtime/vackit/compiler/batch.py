@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Free the batch axis of a model that its exporter fixed to one sample.
+
+Exporters write the batch into Reshape targets and Resize sizes. Here they are rewritten
+to follow the input, and the result is believed only after it has been run: every row of a
+batch must equal the original's run on that sample alone.
+"""
+
+import logging
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+
+from vackit.compiler.graph import (
+    add_constant,
+    attribute,
+    constants,
+    copy_model,
+    inferred_shapes,
+    set_shape,
+    shape_of,
+    values_of,
+)
+from vackit.compiler.running import Arrays, largest_difference, open_session, random_feeds, run
+from vackit.errors import ModelError
+
+logger = logging.getLogger(__name__)
+
+SYMBOL = "N"
+# any number that no axis of a real model happens to be a multiple of
+_PROBE = 1009
+_SAMPLES = 3
+# relative to the largest output: another batch size may add in another order, no more
+TOLERANCE = 1e-4
+
+Shape = tuple[int | str | None, ...]
+
+
+def free_batch(model: onnx.ModelProto, where: object) -> bool:
+    """Make axis 0 of all inputs and outputs symbolic where the graph allows it.
+
+    Args:
+        model: Shapes set for one sample; changed in place only on success.
+        where: What to name in errors: the model's file.
+
+    Returns:
+        Whether the batch is free. If not, the model stays fixed to one sample.
+
+    Raises:
+        ModelError: ONNX Runtime does not run the model on one sample.
+    """
+    alone = _run_alone(model, where)
+    if any(not shape or shape[0] != 1 for shape in map(shape_of, model.graph.input)):
+        return False
+    candidate = copy_model(model)
+    _rewrite(candidate)
+    for value in candidate.graph.input:
+        set_shape(value, (SYMBOL, *(shape_of(value) or ())[1:]))
+    for value in candidate.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    reason = _difference(candidate, alone, where)
+    if reason:
+        logger.warning("%s: the batch stays fixed to 1: %s", where, reason)
+        return False
+    model.CopyFrom(candidate)
+    return True
+
+
+def set_output_shapes(model: onnx.ModelProto, where: object) -> None:
+    """Give every output the shape that a run of one sample (and one of three) shows."""
+    graph = model.graph
+    is_free = any((shape_of(value) or (1,))[0] == SYMBOL for value in graph.input)
+    session = open_session(model, where)
+    for value in graph.output:
+        value.type.tensor_type.ClearField("shape")
+    results = run(session, random_feeds(graph, 1, 0), where)
+    for value in graph.output:
+        shape: Shape = results[value.name].shape
+        set_shape(value, (SYMBOL, *shape[1:]) if is_free else shape)
+
+
+def _run_alone(model: onnx.ModelProto, where: object) -> list[tuple[Arrays, Arrays]]:
+    session = open_session(model, where)
+    feeds = [random_feeds(model.graph, 1, seed) for seed in range(_SAMPLES)]
+    return [(feed, run(session, feed, where)) for feed in feeds]
+
+
+def _difference(
+    candidate: onnx.ModelProto, alone: Sequence[tuple[Arrays, Arrays]], where: object
+) -> str:
+    """Say how a batch of the samples differs from the samples alone; empty if it does not."""
+    names = list(alone[0][1])
+    try:
+        session = open_session(candidate, where)
+        for group in (alone, alone[:1]):
+            feeds = {
+                name: np.concatenate([feed[name] for feed, _ in group]) for name in group[0][0]
+            }
+            together = run(session, feeds, where)
+            for name in names:
+                want = [result[name] for _, result in group]
+                if want[0].ndim == 0 or any(part.shape[0] != 1 for part in want):
+                    return f"output '{name}' has shape {want[0].shape} for one sample"
+                apart = largest_difference([together[name]], [np.concatenate(want)])
+                if apart > TOLERANCE:
+                    return f"output '{name}' of a sample depends on the others ({apart:.1e})"
+    except ModelError as error:
+        return error.message
+    return ""
+
+
+def _rewrite(model: onnx.ModelProto) -> None:
+    """Let Reshape and Resize constants follow the batch.
+
+    Each round corrects the first node whose output loses the batch; those behind it are
+    only then seen with the shapes they will have.
+    """
+    alone = inferred_shapes(model)
+    probe = copy_model(model)
+    for value in probe.graph.input:
+        set_shape(value, (_PROBE, *(shape_of(value) or ())[1:]))
+    for value in probe.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    done: set[str] = set()
+    while True:
+        batched = inferred_shapes(probe)
+        for position, node in enumerate(probe.graph.node):
+            if node.name not in done and _correct(probe.graph, node, alone, batched):
+                done.add(node.name)
+                model.graph.node[position].CopyFrom(node)
+                break
+        else:
+            break
+    added = [t for t in probe.graph.initializer if t.name not in constants(model.graph)]
+    model.graph.initializer.extend(added)
+
+
+def _correct(
+    graph: onnx.GraphProto,
+    node: onnx.NodeProto,
+    alone: dict[str, Shape],
+    batched: dict[str, Shape],
+) -> bool:
+    if node.op_type not in ("Reshape", "Resize"):
+        return False
+    before, after = _sizes(alone, node.input[0]), _sizes(alone, node.output[0])
+    now, result = _sizes(batched, node.input[0]), _sizes(batched, node.output[0])
+    if before is None or after is None or now is None:
+        return False
+    axis = _batch_axis(before, now)
+    if axis is None:
+        return False
+    if node.op_type == "Resize":
+        return _correct_resize(graph, node, before, after)
+    target = _axis_with_stride(after, math.prod(before[axis:]))
+    if target is None:
+        return False
+    wanted = (*after[:target], after[target] * _PROBE, *after[target + 1 :])
+    if result == wanted or node.input[1] not in constants(graph):
+        return False
+    copies = target == axis and before[axis] == after[target]
+    symbol = 0 if copies and not attribute(node, "allowzero", 0) else -1
+    sizes = [*after[:target], symbol, *after[target + 1 :]]
+    node.input[1] = add_constant(graph, f"{node.name}_shape", np.array(sizes, np.int64))
+    return True
+
+
+def _correct_resize(
+    graph: onnx.GraphProto, node: onnx.NodeProto, before: tuple[int, ...], after: tuple[int, ...]
+) -> bool:
+    if len(node.input) < 4 or not node.input[3]:
+        return False
+    if node.input[3] not in constants(graph):
+        return False
+    given = values_of(constants(graph)[node.input[3]])
+    if len(given) != len(before) or given[0] != before[0]:
+        return False
+    scales = np.array([new / old for new, old in zip(after, before, strict=True)], np.float32)
+    node.input[2] = add_constant(graph, f"{node.name}_scales", scales)
+    del node.input[3:]
+    return True
+
+
+def _sizes(shapes: dict[str, Shape], name: str) -> tuple[int, ...] | None:
+    sizes = [size for size in shapes.get(name, (None,)) if isinstance(size, int)]
+    return tuple(sizes) if len(sizes) == len(shapes.get(name, (None,))) else None
+
+
+def _batch_axis(before: tuple[int, ...], now: tuple[int, ...]) -> int | None:
+    if len(before) != len(now):
+        return None
+    grown = [i for i, (old, new) in enumerate(zip(before, now, strict=True)) if new != old]
+    if len(grown) == 1 and now[grown[0]] == before[grown[0]] * _PROBE:
+        return grown[0]
+    return None
+
+
+def _axis_with_stride(shape: tuple[int, ...], stride: int) -> int | None:
+    """Return the axis in which one sample spans ``stride`` elements.
+
+    Where several do, the first of size 1, which is the batch's own, else the last.
+    """
+    fitting = [axis for axis in range(len(shape)) if math.prod(shape[axis:]) == stride]
+    own = [axis for axis in fitting if shape[axis] == 1]
+    return own[0] if own else (fitting[-1] if fitting else None)

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read the user's ONNX file into a checked model. Reads ``frontend.checkpoint``."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import TensorProto
+
+from vackit.compiler.graph import opset_of, subgraphs
+from vackit.config.build import BuildConfig
+from vackit.errors import ModelError
+
+OLDEST_OPSET = 7
+# a protobuf message ends at 2 GB, and so does a model that is handed over in memory
+_MAX_BYTES = 2**31 - 2**20
+
+# how each framework's own model becomes ONNX
+_EXPORTERS = {
+    "caffe": "export with caffe2onnx, or convert to PyTorch first",
+    "darknet": "export with the darknet2onnx script of the model's own project",
+    "huggingface": "export with `optimum-cli export onnx`",
+    "keras": "export with `python -m tf2onnx.convert --keras MODEL --output model.onnx`",
+    "paddle": "export with `paddle2onnx --model_dir DIR --save_file model.onnx`",
+    "pytorch": "export with torch.onnx.export(model, input, 'model.onnx')",
+    "tensorflow": "export with `python -m tf2onnx.convert --saved-model DIR --output model.onnx`",
+    "tflite": "export with `python -m tf2onnx.convert --tflite MODEL --output model.onnx`",
+}
+
+
+def read_model(config: BuildConfig) -> onnx.ModelProto:
+    """Return the model that ``frontend.checkpoint`` names, its weights inside.
+
+    Initializers that old exporters also list as inputs are inputs no longer; every node has
+    a name.
+
+    Raises:
+        ModelError: The frontend's type is not ``onnx``, no checkpoint is named, or the file
+            is missing, empty, damaged, older than opset 7, or its weights lie elsewhere.
+    """
+    where = config.source or config.name
+    kind = config.frontend.type.lower()
+    if kind != "onnx":
+        advice = _EXPORTERS.get(kind, "export it to ONNX")
+        raise ModelError(
+            f"frontend.type is '{config.frontend.type}'; this compiler reads onnx",
+            where=where,
+            hint=f"{advice}, then set frontend.type to onnx",
+        )
+    if config.frontend.checkpoint is None:
+        raise ModelError(
+            "frontend.checkpoint names no model",
+            where=where,
+            hint="--set frontend.checkpoint=model.onnx",
+        )
+    return read_onnx(config.frontend.checkpoint)
+
+
+def read_onnx(path: Path) -> onnx.ModelProto:
+    """Return the ONNX model of a file, checked; see `read_model`."""
+    model = _parse(path, _read_bytes(path))
+    _load_external_data(model, path)
+    _check(model, path)
+    _drop_initializer_inputs(model.graph)
+    _name_nodes(model.graph)
+    return model
+
+
+def _read_bytes(path: Path) -> bytes:
+    if path.is_dir():
+        raise ModelError("this is a folder, not an ONNX file", where=path)
+    if not path.exists():
+        near = sorted(p.name for p in path.parent.glob("*.onnx")) if path.parent.is_dir() else []
+        hint = f"that folder holds {', '.join(near[:4])}" if near else ""
+        raise ModelError("no such file", where=path, hint=hint)
+    if path.stat().st_size == 0:
+        raise ModelError("the file is empty", where=path)
+    if path.stat().st_size > _MAX_BYTES:
+        raise ModelError("the file is larger than the 2 GB of a protobuf message", where=path)
+    return path.read_bytes()
+
+
+def _parse(path: Path, data: bytes) -> onnx.ModelProto:
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(data)
+    except DecodeError as error:
+        raise ModelError(
+            f"not a complete ONNX model: its {len(data)} bytes do not parse as one", where=path
+        ) from error
+    if not model.opset_import or not model.graph.output:
+        raise ModelError("not an ONNX model: it has no opset or no outputs", where=path)
+    return model
+
+
+def _check(model: onnx.ModelProto, path: Path) -> None:
+    opset = opset_of(model)
+    if opset < OLDEST_OPSET:
+        raise ModelError(
+            f"uses opset {opset}; opsets from {OLDEST_OPSET} on are read",
+            where=path,
+            hint="export it again with a newer opset, 13 for instance",
+        )
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        fact = next((line for line in str(error).splitlines() if line.strip()), "no reason given")
+        raise ModelError(f"not a model by ONNX's own checker: {fact}", where=path) from error
+    for value in (*model.graph.input, *model.graph.output):
+        if value.type.WhichOneof("value") != "tensor_type":
+            raise ModelError(f"'{value.name}' is not a tensor", where=path)
+    for tensor in _tensors(model.graph):
+        if tensor.data_type in (TensorProto.FLOAT16, TensorProto.BFLOAT16):
+            raise ModelError(
+                f"'{tensor.name}' is stored in float16; the compiler starts from float32",
+                where=path,
+                hint="export the model in float32 and set backend.dtype to fp16",
+            )
+
+
+def _load_external_data(model: onnx.ModelProto, path: Path) -> None:
+    """Read what lies in files beside the model, and nothing from anywhere else."""
+    total = 0
+    for tensor in _tensors(model.graph):
+        if tensor.data_location != TensorProto.EXTERNAL:
+            continue
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        data = _external_bytes(tensor.name, entries, path, _num_bytes(tensor))
+        total += len(data)
+        if total > _MAX_BYTES:
+            raise ModelError("its weights are larger than 2 GB", where=path)
+        tensor.raw_data = data
+        tensor.data_location = TensorProto.DEFAULT
+        del tensor.external_data[:]
+
+
+def _num_bytes(tensor: onnx.TensorProto) -> int:
+    dtype: np.dtype[Any] = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
+    return int(math.prod(tensor.dims) * dtype.itemsize)
+
+
+def _external_bytes(name: str, entries: dict[str, str], path: Path, size: int) -> bytes:
+    location = entries.get("location", "")
+    folder = path.parent.resolve()
+    source = (folder / location).resolve()
+    if not location or Path(location).is_absolute() or not source.is_relative_to(folder):
+        raise ModelError(
+            f"the weights of '{name}' point outside the model's folder: '{location}'", where=path
+        )
+    if not source.is_file():
+        raise ModelError(
+            f"the weights of '{name}' are missing: no file '{location}' beside the model",
+            where=path,
+            hint=f"copy {location} into {path.parent}",
+        )
+    try:
+        offset = int(entries.get("offset", "0"))
+        length = int(entries.get("length", str(size)))
+    except ValueError as error:
+        raise ModelError(f"the weights of '{name}' have a damaged place", where=path) from error
+    if length != size or offset < 0 or offset + length > source.stat().st_size:
+        raise ModelError(
+            f"'{location}' holds {source.stat().st_size} bytes; '{name}' needs {size} "
+            f"from byte {offset} on",
+            where=path,
+        )
+    with source.open("rb") as handle:
+        handle.seek(offset)
+        return handle.read(length)
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                yield attribute.t
+            yield from attribute.tensors
+        for inner in subgraphs(node):
+            yield from _tensors(inner)
+
+
+def _drop_initializer_inputs(graph: onnx.GraphProto) -> None:
+    weights = {tensor.name for tensor in graph.initializer}
+    for position in reversed(range(len(graph.input))):
+        if graph.input[position].name in weights:
+            del graph.input[position]
+
+
+def _name_nodes(graph: onnx.GraphProto) -> None:
+    seen: set[str] = set()
+    for position, node in enumerate(graph.node):
+        if not node.name or node.name in seen:
+            node.name = f"{node.op_type}_{position}"
+            while node.name in seen:
+                node.name += "_"
+        seen.add(node.name)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bring a model to the opset that quantized graphs need."""
+
+import re
+
+import onnx
+from onnx import version_converter
+
+from vackit.compiler.graph import copy_model, opset_of
+from vackit.compiler.running import largest_difference, open_session, random_feeds, run
+from vackit.errors import ModelError, UnsupportedOpError
+
+# per-channel QuantizeLinear and DequantizeLinear came with it
+QUANTIZED_OPSET = 13
+# relative to the largest output; a conversion only re-writes, it must not compute otherwise
+TOLERANCE = 1e-4
+
+
+def raise_opset(model: onnx.ModelProto, where: object) -> int:
+    """Convert ``model`` in place to opset 13 where it is older.
+
+    The converter is not trusted: outputs on random data must stay as they were.
+
+    Returns:
+        1 if it was converted, 0 if it was new enough.
+
+    Raises:
+        UnsupportedOpError: A node has no newer form, or the conversion changes an output.
+    """
+    if opset_of(model) >= QUANTIZED_OPSET:
+        return 0
+    try:
+        converted = version_converter.convert_version(copy_model(model), QUANTIZED_OPSET)
+    except Exception as error:  # the converter raises RuntimeError and its own C++ classes
+        raise _stopped_by(model, str(error), where) from error
+    _keep_names(model.graph, converted.graph)
+    try:
+        session = open_session(converted, where)
+        feeds = random_feeds(model.graph, 1, 0)
+        want = run(open_session(model, where), feeds, where)
+        got = run(session, feeds, where)
+    except ModelError as error:
+        raise UnsupportedOpError(
+            f"opset {opset_of(model)} does not convert to {QUANTIZED_OPSET}: {error.message}",
+            where=where,
+            hint=_HINT,
+        ) from error
+    apart = largest_difference([got[name] for name in want], list(want.values()))
+    if apart > TOLERANCE:
+        raise UnsupportedOpError(
+            f"converting opset {opset_of(model)} to {QUANTIZED_OPSET} changes the outputs "
+            f"by {apart:.1e}",
+            where=where,
+            hint=_HINT,
+        )
+    model.CopyFrom(converted)
+    return 1
+
+
+_HINT = f"export the model with opset {QUANTIZED_OPSET} or newer, or build fp16 or fp32"
+
+
+def _stopped_by(model: onnx.ModelProto, words: str, where: object) -> UnsupportedOpError:
+    match = re.search(r"(?:for|op|Op)\s+(?:op_type\s+)?'?([A-Z][A-Za-z0-9]+)'?", words)
+    kind = match.group(1) if match else ""
+    node = next((node for node in model.graph.node if node.op_type == kind), None)
+    what = f"node '{node.name}' ({kind})" if node else "the model"
+    reason = " ".join(words.split())[:200]
+    return UnsupportedOpError(
+        f"{what} of opset {opset_of(model)} has no form in opset {QUANTIZED_OPSET}, "
+        f"which int8 needs: {reason}",
+        where=where,
+        hint=_HINT,
+    )
+
+
+def _keep_names(old: onnx.GraphProto, new: onnx.GraphProto) -> None:
+    """Give unnamed nodes of the converter names."""
+    taken = {node.name for node in (*old.node, *new.node)}
+    for position, node in enumerate(new.node):
+        if not node.name:
+            name = f"{node.op_type}_{position}"
+            while name in taken:
+                name += "_"
+            node.name = name
+            taken.add(name)

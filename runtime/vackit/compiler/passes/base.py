@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a pass is, and how a sequence of them runs."""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import onnx
+
+from vackit.errors import VackitError
+
+logger = logging.getLogger(__name__)
+
+# one entry of the manifest's `passes`
+PassRecord = dict[str, Any]
+
+
+class Pass(ABC):
+    """One graph transformation.
+
+    Its class docstring says what it changes and what it promises not to change. No pass
+    changes the names, order, dtypes or shapes of the graph's inputs and outputs.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def apply(self, model: onnx.ModelProto) -> int:
+        """Change ``model`` in place; return the number of changes."""
+
+
+def run_passes(model: onnx.ModelProto, passes: Iterable[Pass]) -> list[PassRecord]:
+    """Run ``passes`` in order over ``model``, in place.
+
+    Returns:
+        Per pass ``{"pass": name, "changes": n}``.
+    """
+    records: list[PassRecord] = []
+    for step in passes:
+        try:
+            changes = step.apply(model)
+        except VackitError:
+            raise
+        except Exception as error:
+            done = ", ".join(record["pass"] for record in records) or "none"
+            raise RuntimeError(f"pass '{step.name}' failed (after: {done})") from error
+        logger.info("%s: %d changes", step.name, changes)
+        records.append({"pass": step.name, "changes": changes})
+    return records

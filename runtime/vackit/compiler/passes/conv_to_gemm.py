@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write a classifier that is a 1x1 convolution on one pixel as the matrix product it is."""
+
+from typing import ClassVar
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from vackit.compiler.graph import (
+    add_constant,
+    attribute,
+    constants,
+    consumers,
+    fresh_name,
+    inferred_shapes,
+    output_names,
+    set_nodes,
+    values_of,
+)
+from vackit.compiler.passes.base import Pass
+
+_FLATTENING = frozenset({"Flatten", "Reshape", "Squeeze"})
+
+
+class ConvToGemm(Pass):
+    """Replace Conv(1x1) on a 1x1 picture and the Flatten behind it by Flatten and Gemm.
+
+    The same products and sums. In integers a Gemm may return its int32 sums as floats, so
+    that logits need not pass through 8 bits. Leaves grouped convolutions, and those whose
+    output is read by others or stays a picture, alone.
+    """
+
+    name: ClassVar[str] = "conv_to_gemm"
+
+    def apply(self, model: onnx.ModelProto) -> int:
+        """Replace; return the number of convolutions."""
+        graph = model.graph
+        shapes = inferred_shapes(model)
+        readers, outputs, known = consumers(graph), output_names(graph), constants(graph)
+        nodes: list[onnx.NodeProto] = []
+        dropped: set[str] = set()
+        for node in graph.node:
+            behind = readers.get(node.output[0], [])
+            if (
+                _is_pointwise(node, known)
+                and shapes.get(node.input[0], ())[2:] == (1, 1)
+                and node.output[0] not in outputs
+                and len(behind) == 1
+                and behind[0].op_type in _FLATTENING
+                and len(shapes.get(behind[0].output[0], ())) == 2
+                and shapes[behind[0].output[0]][1] == known[node.input[1]].dims[0]
+            ):
+                nodes.extend(_as_gemm(graph, node, behind[0], known))
+                dropped.add(behind[0].output[0])
+            elif node.output[0] not in dropped:
+                nodes.append(node)
+        set_nodes(graph, nodes)
+        return len(dropped)
+
+
+def _is_pointwise(node: onnx.NodeProto, known: dict[str, onnx.TensorProto]) -> bool:
+    return (
+        node.op_type == "Conv"
+        and all(name in known for name in node.input[1:] if name)
+        and list(known[node.input[1]].dims[2:]) == [1, 1]
+        and attribute(node, "group", 1) == 1
+        and not any(attribute(node, "pads", []))
+        and attribute(node, "auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
+    )
+
+
+def _as_gemm(
+    graph: onnx.GraphProto,
+    conv: onnx.NodeProto,
+    flatten: onnx.NodeProto,
+    known: dict[str, onnx.TensorProto],
+) -> list[onnx.NodeProto]:
+    weight = values_of(known[conv.input[1]])
+    matrix = add_constant(graph, f"{conv.input[1]}_matrix", weight[:, :, 0, 0])
+    has_bias = len(conv.input) > 2 and bool(conv.input[2])
+    zeros = np.zeros(len(weight), np.float32)
+    # before opset 11 a Gemm has to have a bias
+    bias = conv.input[2] if has_bias else add_constant(graph, f"{conv.name}.bias", zeros)
+    flat = fresh_name(graph, f"{conv.input[0]}_flat")
+    return [
+        helper.make_node("Flatten", [conv.input[0]], [flat], name=f"{flat}_Flatten", axis=1),
+        helper.make_node(
+            "Gemm", [flat, matrix, bias], [flatten.output[0]], name=conv.name, transB=1
+        ),
+    ]

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run float models in ONNX Runtime while compiling: to check and to calibrate them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from vackit.errors import ModelError
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def open_session(model: onnx.ModelProto | str, where: object) -> ort.InferenceSession:
+    """Return a session on the CPU that keeps its warnings to itself.
+
+    Args:
+        model: The model, or the path of its file (for weights beside it).
+        where: What to name in the error.
+
+    Raises:
+        ModelError: ONNX Runtime does not take the model; its own words follow.
+    """
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 0
+    source = model if isinstance(model, str) else model.SerializeToString()
+    try:
+        return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises a dozen unrelated classes
+        raise ModelError(f"ONNX Runtime does not load it: {_words(error)}", where=where) from error
+
+
+def run(session: ort.InferenceSession, feeds: Mapping[str, NDArray[Any]], where: object) -> Arrays:
+    """Return the outputs by name.
+
+    Raises:
+        ModelError: The run failed; ONNX Runtime's own words follow.
+    """
+    names = [output.name for output in session.get_outputs()]
+    try:
+        return dict(zip(names, session.run(names, dict(feeds)), strict=True))
+    except Exception as error:
+        raise ModelError(f"ONNX Runtime cannot run it: {_words(error)}", where=where) from error
+
+
+def random_feeds(graph: onnx.GraphProto, batch: int, seed: int) -> Arrays:
+    """Return one random array per input: normal floats, zeros and ones for the rest.
+
+    Axis 0 gets ``batch`` where it is symbolic or 1, every other symbolic axis 1.
+    """
+    rng = np.random.default_rng(seed)
+    feeds = {}
+    for value in graph.input:
+        tensor = value.type.tensor_type
+        sizes = [dim.dim_value or 1 for dim in tensor.shape.dim]
+        if sizes and sizes[0] == 1:
+            sizes[0] = batch
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+        if np.issubdtype(dtype, np.floating):
+            feeds[value.name] = rng.standard_normal(sizes).astype(dtype)
+        else:
+            feeds[value.name] = rng.integers(0, 2, sizes).astype(dtype)
+    return feeds
+
+
+def largest_difference(got: Sequence[NDArray[Any]], want: Sequence[NDArray[Any]]) -> float:
+    """Return the largest difference, relative to the largest value expected of its output.
+
+    Infinite where shapes differ or one of them is not finite.
+    """
+    worst = 0.0
+    for have, expected in zip(got, want, strict=True):
+        if have.shape != expected.shape:
+            return float("inf")
+        if have.size == 0:
+            continue
+        with np.errstate(invalid="ignore", over="ignore"):
+            apart = np.abs(have.astype(np.float64) - expected.astype(np.float64)).max()
+            size = np.abs(expected.astype(np.float64)).max()
+        if not np.isfinite(apart) or not np.isfinite(size):
+            return float("inf")
+        worst = max(worst, float(apart / max(size, 1e-6)))
+    return worst
+
+
+def _words(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    # "[ONNXRuntimeError] : 10 : INVALID_GRAPH : what we want"
+    return text.split(" : ", 3)[-1][:300]

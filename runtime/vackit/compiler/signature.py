@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Give a model the inputs that ``frontend.shape`` describes, images as NCHW."""
+
+import difflib
+import logging
+from collections.abc import Mapping
+
+import onnx
+from onnx import helper
+
+from vackit.compiler.graph import fresh_name, replace_uses, set_nodes, set_shape, shape_of
+from vackit.errors import ModelError
+
+logger = logging.getLogger(__name__)
+
+_IMAGE_CHANNELS = (1, 3)
+Shape = tuple[int | str | None, ...]
+
+
+def set_inputs(
+    model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], where: object
+) -> None:
+    """Set the inputs' shapes for one sample; turn channels-last image inputs to NCHW.
+
+    Args:
+        model: Changed in place. All its inner shapes are forgotten.
+        shapes: ``frontend.shape``: per input its shape with the batch first. Where it is
+            empty the model's own shapes must be complete.
+        where: What to name in errors: the build YAML.
+
+    Raises:
+        ModelError: A name is not one of the model's inputs, an input is missing, or a shape
+            does not fit.
+    """
+    graph = model.graph
+    names = [value.name for value in graph.input]
+    if shapes:
+        _check_names(names, list(shapes), where)
+    for value in list(graph.input):
+        own = shape_of(value)
+        wanted = shapes.get(value.name) or _complete(value.name, own, where)
+        _set_input(graph, value, own, wanted, where)
+    del graph.value_info[:]
+
+
+def _check_names(names: list[str], given: list[str], where: object) -> None:
+    unknown = [name for name in given if name not in names]
+    missing = [name for name in names if name not in given]
+    if unknown:
+        if len(missing) == 1:
+            near = missing
+        else:
+            near = difflib.get_close_matches(unknown[0], missing or names, n=1)
+        raise ModelError(
+            f"frontend.shape names '{unknown[0]}'; the model's inputs are {', '.join(names)}",
+            where=where,
+            hint=f"did you mean '{near[0]}'?" if near else "",
+        )
+    if missing:
+        raise ModelError(
+            f"frontend.shape says nothing of the model's input '{missing[0]}'",
+            where=where,
+            hint=f"add '{missing[0]}' with its shape to frontend.shape",
+        )
+
+
+def _complete(name: str, own: Shape | None, where: object) -> tuple[int, ...]:
+    sizes = [1, *own[1:]] if own else []
+    if not sizes or not all(isinstance(size, int) for size in sizes):
+        raise ModelError(
+            f"input '{name}' has no complete shape of its own: {own}",
+            where=where,
+            hint=f"add it to frontend.shape, for instance {name}: [1, 3, 224, 224]",
+        )
+    return tuple(int(size) for size in sizes if isinstance(size, int))
+
+
+def _set_input(
+    graph: onnx.GraphProto,
+    value: onnx.ValueInfoProto,
+    own: Shape | None,
+    wanted: tuple[int, ...],
+    where: object,
+) -> None:
+    if any(size < 1 for size in wanted):
+        raise ModelError(f"frontend.shape.{value.name}: {list(wanted)} is no shape", where=where)
+    if own is not None:
+        _check_batch(value.name, own, where)
+    if _is_channels_last(own, wanted):
+        wanted = _as_channels_first(own, wanted)
+        last = (1, *wanted[2:], wanted[1])
+        _check_shape(value.name, own, last, where)
+        _transpose(graph, value, wanted)
+        logger.info("input '%s' is NHWC in the model; the artifact takes NCHW", value.name)
+    else:
+        _check_shape(value.name, own, wanted, where)
+    set_shape(value, (1, *wanted[1:]) if wanted else wanted)
+
+
+def _check_batch(name: str, own: Shape, where: object) -> None:
+    if own and isinstance(own[0], int) and own[0] != 1:
+        raise ModelError(
+            f"the model's input '{name}' is fixed to a batch of {own[0]}: {list(own)}",
+            where=where,
+            hint="export it with a batch of 1, or with a dynamic batch",
+        )
+
+
+def _check_shape(name: str, own: Shape | None, wanted: tuple[int, ...], where: object) -> None:
+    if own is None:
+        return
+    fits = len(own) == len(wanted) and all(
+        not isinstance(size, int) or size == want
+        for size, want in zip(own[1:], wanted[1:], strict=True)
+    )
+    if not fits:
+        raise ModelError(
+            f"frontend.shape.{name} is {list(wanted)}, but the model takes {list(own)}",
+            where=where,
+            hint="set frontend.shape to the model's, or export the model with this shape",
+        )
+
+
+def _is_channels_last(own: Shape | None, wanted: tuple[int, ...]) -> bool:
+    shape = own if own is not None else wanted
+    if len(shape) != 4:
+        return False
+    return shape[3] in _IMAGE_CHANNELS and shape[1] not in _IMAGE_CHANNELS
+
+
+def _as_channels_first(own: Shape | None, wanted: tuple[int, ...]) -> tuple[int, ...]:
+    # the YAML may say either; the channel count tells which
+    channels = own[3] if own is not None else wanted[3]
+    if len(wanted) == 4 and wanted[1] == channels and wanted[3] != channels:
+        return wanted
+    return (wanted[0], wanted[3], wanted[1], wanted[2]) if len(wanted) == 4 else wanted
+
+
+def _transpose(graph: onnx.GraphProto, value: onnx.ValueInfoProto, shape: tuple[int, ...]) -> None:
+    inside = fresh_name(graph, f"{value.name}_nhwc")
+    replace_uses(graph, value.name, inside)
+    node = helper.make_node(
+        "Transpose", [value.name], [inside], name=f"{inside}_Transpose", perm=[0, 2, 3, 1]
+    )
+    set_nodes(graph, [node, *graph.node])
