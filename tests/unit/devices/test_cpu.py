@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which CPU flags are reported."""
 
+import platform
 from pathlib import Path
 
 import pytest
@@ -28,5 +29,5 @@ def test_cpu_isa_names_the_architecture_when_flags_are_not_known(
     if content is not None:
         file.write_text(content)
     monkeypatch.setattr(cpu, "_CPUINFO", file)
-    monkeypatch.setattr(cpu.platform, "machine", lambda: "riscv64")
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     assert cpu.cpu_isa.__wrapped__() == ("riscv64",)

@@ -150,7 +150,7 @@ def test_get_device_names_a_broken_plugin(install: Install) -> None:
 
 def test_get_device_refuses_a_plugin_that_is_no_device(install: Install) -> None:
     install(plugin("card", "Point"))
-    with pytest.raises(DeviceUnavailableError, match="is no vackit.devices.base.Device"):
+    with pytest.raises(DeviceUnavailableError, match=r"is no vackit\.devices\.base\.Device"):
         get_device("card")
 
 

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operators: what turns a sample into model inputs, and the model itself.
+
+A preparing operator is any callable from a sample (and its parameters) to the model's
+inputs for that one sample, in the model's order, each with a leading 1. All operators are
+thread-safe: a stream's workers call them at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vackit.config.vdsp import VdspParams
+from vackit.devices.base import Program
+from vackit.errors import StreamError
+from vackit.tensors import FLOAT_DTYPES, TensorSpec
+from vackit.vdsp.fusion import FusionOperator
+
+Tensors = list[NDArray[Any]]
+
+
+class Operator(Protocol):
+    """Prepares one sample for the model."""
+
+    def __call__(self, sample: Any, params: Mapping[str, Any], /) -> Tensors:
+        """Return the model's inputs for this sample, each with a leading 1."""
+
+
+class ImageOperator:
+    """The vdsp params' fused preprocessing in front of an image model.
+
+    Args:
+        vdsp: What to do with an image.
+        program: The model that takes the result; it decides dtype and default size.
+
+    Raises:
+        StreamError: The model does not take one image, or not of the operator's shape.
+    """
+
+    def __init__(self, vdsp: VdspParams, program: Program) -> None:
+        spec = _image_input(program)
+        _, _, height, width = spec.sample_shape
+        dtype: Literal["float16", "float32"] = "float16" if spec.dtype == "float16" else "float32"
+        self._operator = FusionOperator(vdsp, (height, width), dtype)
+        _check_fit(vdsp, self._operator.output_shape, spec)
+
+    def __call__(self, sample: Any, params: Mapping[str, Any]) -> Tensors:
+        """Preprocess an image (uint8, arranged as the vdsp params' image format says)."""
+        return [self._operator(sample, **params)[np.newaxis]]
+
+
+class TensorOperator:
+    """Passes arrays to a model that takes them as they are."""
+
+    def __init__(self, program: Program) -> None:
+        self._specs = program.inputs
+
+    def __call__(self, sample: Any, params: Mapping[str, Any]) -> Tensors:
+        """Check one array per input (a lone array for a lone input); shapes as `_fitted`."""
+        arrays = [sample] if isinstance(sample, np.ndarray) else list(sample)
+        if params:
+            raise StreamError(f"no operator takes the parameters {', '.join(sorted(params))}")
+        if len(arrays) != len(self._specs):
+            raise StreamError(
+                f"the model takes {len(self._specs)} inputs "
+                f"({', '.join(str(spec) for spec in self._specs)}), got {len(arrays)}"
+            )
+        return [_fitted(array, spec) for array, spec in zip(arrays, self._specs, strict=True)]
+
+
+class ModelOperator:
+    """A program: executes a batch of prepared samples."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._inputs = [spec.name for spec in program.inputs]
+        self._outputs = [spec.name for spec in program.outputs]
+
+    def __call__(self, batch: Sequence[Tensors]) -> list[Tensors]:
+        """Execute prepared samples together.
+
+        Returns:
+            Per sample its outputs in the program's order and dtype, each with a leading 1:
+            views into the batch's outputs.
+
+        Raises:
+            DeviceExecutionError: The device failed.
+        """
+        feeds = {
+            name: np.concatenate(parts) if len(parts) > 1 else parts[0]
+            for name, parts in zip(self._inputs, zip(*batch, strict=True), strict=True)
+        }
+        results = self.program.infer(feeds)
+        outputs = [results[name] for name in self._outputs]
+        return [[output[i : i + 1] for output in outputs] for i in range(len(batch))]
+
+
+def _image_input(program: Program) -> TensorSpec:
+    spec = program.inputs[0]
+    if len(program.inputs) != 1 or len(spec.shape) != 4 or spec.dtype not in FLOAT_DTYPES:
+        takes = ", ".join(str(spec) for spec in program.inputs)
+        raise StreamError(
+            f"vdsp params make one image tensor, the model takes {takes}",
+            where=program.artifact.prefix,
+            hint="leave --vdsp_params out",
+        )
+    return spec
+
+
+def _check_fit(vdsp: VdspParams, made: tuple[int, ...], spec: TensorSpec) -> None:
+    wanted = spec.sample_shape[1:]
+    if tuple(made) != wanted:
+        raise StreamError(
+            f"vdsp output {tuple(made)} (channels, OimageHeight, OimageWidth) does not fit "
+            f"the model's input {spec}",
+            where=vdsp.source or vdsp.op_type,
+            hint=f"set OimageHeight to {wanted[1]} and OimageWidth to {wanted[2]}"
+            if made[0] == wanted[0]
+            else "",
+        )
+
+
+def _fitted(array: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
+    """Return ``array`` with its leading 1 and the input's dtype, if nothing is lost."""
+    wanted = spec.sample_shape
+    if array.shape not in (wanted, wanted[1:]):
+        raise StreamError(f"input {spec} takes one sample of shape {wanted[1:]}, got {array.shape}")
+    array = array.reshape(wanted)
+    dtype = np.dtype(spec.dtype)
+    if array.dtype == dtype:
+        return array
+    # a picture (uint8) that skips its preprocessing must not pass for a float tensor
+    if array.dtype.kind == "f" and dtype.kind == "f":
+        return array.astype(dtype)
+    if array.dtype.kind in "iu" and dtype.kind in "iu":
+        cast = array.astype(dtype)
+        if np.array_equal(cast, array):
+            return cast
+    raise StreamError(
+        f"input {spec} does not take these {array.dtype} values",
+        hint="give --vdsp_params to have images preprocessed" if array.dtype == np.uint8 else "",
+    )
