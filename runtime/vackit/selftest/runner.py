@@ -17,8 +17,8 @@ from vackit.errors import VackitError
 class CommandFailedError(VackitError):
     """A command of the demo stopped; carries that command's exit code."""
 
-    def __init__(self, typed: str, exit_code: int) -> None:
-        super().__init__(f"stopped with exit code {exit_code}", where=f"`{typed}`")
+    def __init__(self, command: str, exit_code: int) -> None:
+        super().__init__(f"stopped with exit code {exit_code}", where=command)
         self.exit_code = exit_code
 
 
@@ -41,13 +41,12 @@ class CommandRunner:
             CommandFailedError: It left with another exit code than 0.
         """
         line = [self._shown(command), *(str(argument) for argument in arguments)]
-        typed = shlex.join(line)
-        self._say(f"$ {typed}")
+        self._say(f"$ {shlex.join(line)}")
         done = subprocess.run(line, stdout=subprocess.PIPE, check=False, encoding="utf-8")
         if done.returncode:
             # a signal's number arrives negative; shells add it to 128
             code = done.returncode if done.returncode > 0 else 128 - done.returncode
-            raise CommandFailedError(typed, code)
+            raise CommandFailedError(command, code)
         return done.stdout
 
     def run_json(self, command: str, *arguments: object) -> Any:

@@ -60,9 +60,10 @@ def test_runner_says_the_path_when_path_finds_another_command(
 def test_runner_fails_with_the_commands_exit_code(
     runner: CommandRunner, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(CommandFailedError, match=r"stops -x`: stopped with exit code 3") as caught:
+    with pytest.raises(CommandFailedError, match="stopped with exit code 3") as caught:
         runner.run("stops", "-x")
     assert caught.value.exit_code == 3
+    assert caught.value.where == "stops"
     assert capfd.readouterr().err == "why\n"
 
 
