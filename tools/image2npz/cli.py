@@ -38,7 +38,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--suffix", help="take only this suffix, any case, e.g. JPEG (default: all image suffixes)"
     )
     parser.add_argument(
-        "-j", "--jobs", type=int, metavar="N", help="worker processes (default: one a processor)"
+        "-j",
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="processes that work side by side (default: one a processor)",
     )
     parser.add_argument(
         "--on_error",

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Convert a folder of images to npz files and a datalist, with several processes.
 
-This module itself stays light: numpy and OpenCV load in the workers, side by side.
+This module itself stays light: numpy and OpenCV load when the first image is decoded, in
+all processes side by side.
 """
 
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
 from image2npz.plan import Pair, plan_pairs
+from image2npz.pool import convert_chunk, start_worker
 from image2npz.record import MANIFEST_NAME, Outcome, Status, read_records, write_manifest
 from vackit.console import progress
 from vackit.data.datalist import datalist_text
@@ -20,7 +22,7 @@ from vackit.errors import DataError
 from vackit.files import write_atomic
 
 # Images of one message to a worker: enough to hide its cost, few enough to share out evenly
-_CHUNK = 16
+_CHUNK = 8
 # Fewer images than this are done before a second process has started
 _WORTH_A_WORKER = 48
 
@@ -34,7 +36,7 @@ class Settings:
         target: Folder for the npz files.
         datalist: The text file to write.
         suffix: Only images of this suffix; ``None`` for all.
-        jobs: Number of worker processes.
+        jobs: Number of processes, this one included.
         skip_unreadable: Leave images out that cannot be read, instead of failing.
         force: Replace npz files and a datalist that hold something else.
     """
@@ -163,45 +165,48 @@ def _check_datalist(settings: Settings, pairs: list[Pair]) -> None:
 
 
 def _converted(settings: Settings, todo: list[Pair]) -> Iterator[Outcome]:
-    jobs = min(settings.jobs, -(-len(todo) // _CHUNK))
-    if jobs <= 1 or len(todo) < _WORTH_A_WORKER:
-        yield from _in_this_process(settings, todo)
-    else:
-        yield from _in_workers(settings, todo, jobs)
-
-
-def _in_this_process(settings: Settings, todo: list[Pair]) -> Iterator[Outcome]:
+    """Yield the outcome of every image, as they come."""
     if not todo:
         return
-    from image2npz.worker import convert_chunk, prepare_opencv
+    chunks = [todo[i : i + _CHUNK] for i in range(0, len(todo), _CHUNK)]
+    jobs = 1 if len(todo) < _WORTH_A_WORKER else min(settings.jobs, len(chunks))
+    if jobs == 1:
+        for chunk in chunks:
+            yield from _convert_here(settings, chunk)
+    else:
+        yield from _in_processes(settings, chunks, jobs)
 
-    prepare_opencv()
-    for pair in todo:
-        yield from convert_chunk(settings.dataset, settings.target, [pair], settings.force)
+
+def _convert_here(settings: Settings, chunk: list[Pair]) -> list[Outcome]:
+    return convert_chunk(settings.dataset, settings.target, chunk, settings.force)
 
 
-def _in_workers(settings: Settings, todo: list[Pair], jobs: int) -> Iterator[Outcome]:
-    from image2npz.pool import convert_chunk, start_worker
+def _in_processes(settings: Settings, chunks: list[list[Pair]], jobs: int) -> Iterator[Outcome]:
+    """Share the chunks out to ``jobs`` processes, of which this one is the first.
 
+    The others take chunks from the front; this one takes back what they have not begun,
+    from the end, so all of them finish together.
+    """
     # started afresh, not forked: a fork copies locks that other threads hold
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=start_worker)
+    pool = ProcessPoolExecutor(jobs - 1, mp_context=context, initializer=start_worker)
     try:
-        futures: list[Future[list[Outcome]]] = [
-            pool.submit(
-                convert_chunk,
-                *(settings.dataset, settings.target, todo[i : i + _CHUNK], settings.force),
-            )
-            for i in range(0, len(todo), _CHUNK)
+        futures = [
+            pool.submit(convert_chunk, settings.dataset, settings.target, chunk, settings.force)
+            for chunk in chunks
         ]
-        for future in as_completed(futures):
-            yield from future.result()
+        for future, chunk in zip(reversed(futures), reversed(chunks), strict=True):
+            if future.cancel():
+                yield from _convert_here(settings, chunk)
+        for future in futures:
+            if not future.cancelled():
+                yield from future.result()
     except BrokenProcessPool as error:
         raise DataError(
             "a worker process was ended from outside, perhaps for want of memory; what is "
             f"done is recorded in {MANIFEST_NAME}",
             where=settings.dataset,
-            hint="run the command again with fewer workers (-j 1)",
+            hint="run the command again with fewer processes (-j 1)",
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The functions that workers run, importable without numpy and OpenCV.
 
-A pool names its functions by import path; were they the worker's own, the parent would
-load OpenCV only to name them.
+A pool names its functions by import path; were they the worker's own, naming them would
+load OpenCV before the other processes have been started.
 """
 
 import signal
