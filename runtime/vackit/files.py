@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -30,18 +30,26 @@ def json_bytes(data: Any) -> bytes:
 
 
 def write_atomic(path: Path, data: bytes | memoryview, *, sync: bool = True) -> None:
-    """Write ``data`` to ``path`` through a temporary name beside it, then rename.
+    """Write ``data`` to ``path``, as `atomic_file` does."""
+    with atomic_file(path, sync=sync) as handle:
+        handle.write(data)
 
-    Folders on the way are made. Raises `OSError` as the system reports it; the old file,
-    if any, is then untouched. Without ``sync`` the data may not have reached the disk
-    when this returns: for one file of many that can be made again.
+
+@contextlib.contextmanager
+def atomic_file(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
+    """Yield a file to write that takes ``path``'s place once it is whole.
+
+    It has a temporary name beside ``path`` until then; folders on the way are made. Raises
+    `OSError` as the system reports it; the old file, if any, is then untouched. Without
+    ``sync`` the data may not have reached the disk at the end: for one file of many that
+    can be made again.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     temporary = Path(name)
     try:
         with os.fdopen(fd, "wb") as handle:
-            handle.write(data)
+            yield handle
             handle.flush()
             if sync:
                 os.fsync(handle.fileno())

@@ -40,7 +40,9 @@ def decode_bgr(path: Path) -> NDArray[np.uint8]:
     return decode_bytes(read_file(path), path, cv2.IMREAD_COLOR)
 
 
-def decode_rgb_planes(data: bytes, path: Path) -> NDArray[np.uint8]:
+def decode_rgb_planes(
+    data: bytes, path: Path, reuse: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
     """Return an image file's content as RGB planes, uint8, shape (3, H, W), contiguous.
 
     The planes are written by one pass of `cv2.split` into the result, which takes a tenth
@@ -49,12 +51,15 @@ def decode_rgb_planes(data: bytes, path: Path) -> NDArray[np.uint8]:
     Args:
         data: The whole file.
         path: Its name, for errors.
+        reuse: An earlier result that is no longer needed: where the size is the same, it is
+            filled and returned, which spares the system handing out fresh pages.
 
     Raises:
         DataError: As `decode_rgb`.
     """
     bgr = decode_bytes(data, path, cv2.IMREAD_COLOR)
-    planes = np.empty((3, *bgr.shape[:2]), np.uint8)
+    shape = (3, *bgr.shape[:2])
+    planes = reuse if reuse is not None and reuse.shape == shape else np.empty(shape, np.uint8)
     cv2.split(bgr, [planes[2], planes[1], planes[0]])
     return planes
 

@@ -10,14 +10,14 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vackit.data.npz_reader import open_npz, read_entries
 from vackit.errors import DataError
-from vackit.files import write_atomic
+from vackit.files import atomic_file
 
 
 def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -27,16 +27,21 @@ def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         path: The file; its folder is made.
         arrays: Any shape and layout (written in C order), no object arrays.
     """
-    write_atomic(path, npz_bytes(arrays), sync=False)
+    with atomic_file(path, sync=False) as handle:
+        _write(handle, arrays)
 
 
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> memoryview:
     """Return the content of an npz file; it depends on ``arrays`` and their order alone."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+    _write(buffer, arrays)
+    return buffer.getbuffer()
+
+
+def _write(handle: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
+    with zipfile.ZipFile(handle, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             _write_array(archive, name, array)
-    return buffer.getbuffer()
 
 
 def _write_array(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
