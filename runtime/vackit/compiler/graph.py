@@ -9,6 +9,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+# numbers, names of symbolic axes, None for what is not known
+Shape = tuple[int | str | None, ...]
+
 
 def opset_of(model: onnx.ModelProto) -> int:
     """Return the version of the default operator set; 0 where the model imports none."""
@@ -164,7 +167,7 @@ def set_shape(value: onnx.ValueInfoProto, shape: tuple[int | str | None, ...]) -
             dim.dim_value = size
 
 
-def inferred_shapes(model: onnx.ModelProto) -> dict[str, tuple[int | str | None, ...]]:
+def inferred_shapes(model: onnx.ModelProto) -> dict[str, Shape]:
     """Return the shapes that ONNX's shape inference finds for the main graph's values."""
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
     graph = inferred.graph
