@@ -28,8 +28,10 @@ def parse_json(text: str, name: str) -> tuple[Any, dict[KeyPath, Place]]:
         raise ConfigError([Finding(message, name, error.lineno, error.colno)]) from error
     except RecursionError as error:
         raise ConfigError([Finding(f"nested deeper than {MAX_DEPTH} levels", name)]) from error
-    except ValueError as error:
-        raise ConfigError([Finding(f"not JSON: {error}", name)]) from error
+    except _ConstantError as error:
+        raise ConfigError([Finding(f"not JSON: {error} is no number in it", name)]) from error
+    except ValueError as error:  # Python's limit on the digits of an integer
+        raise ConfigError([Finding("a number in it has too many digits", name)]) from error
     scanner = _Scanner(text, name)
     scanner.value(())
     if scanner.findings:
@@ -37,8 +39,12 @@ def parse_json(text: str, name: str) -> tuple[Any, dict[KeyPath, Place]]:
     return data, scanner.places
 
 
+class _ConstantError(ValueError):
+    pass
+
+
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
+    raise _ConstantError(name)
 
 
 class _Scanner:

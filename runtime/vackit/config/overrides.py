@@ -43,19 +43,19 @@ def apply_overrides(
                 _delete(document, other)
             _set(document, path, _value(value.strip(), source), source)
         except ConfigError as error:
-            findings += error.findings
+            findings += [Finding(fault.message, source) for fault in error.findings]
     if findings:
         raise ConfigError(findings)
 
 
 def _value(text: str, source: str) -> Any:
     """Parse a value; only a leading bracket or quote makes it more than a plain scalar."""
-    if text[:1] not in ("[", "{", '"', "'"):
-        try:
-            return parse_scalar(text)
-        except ValueError as error:
-            raise ConfigError([Finding(str(error), source)]) from error
-    return parse_yaml(text, source)[0]
+    if text[:1] in ("[", "{", '"', "'"):
+        return parse_yaml(text, source)[0]
+    try:
+        return parse_scalar(text)
+    except ValueError as error:
+        raise ConfigError([Finding(f"{text[:20]!r} is not a number", source)]) from error
 
 
 def _split(

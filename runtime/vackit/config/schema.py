@@ -89,7 +89,8 @@ def _unknown_keys(
     for key in (key for key in error.instance if key not in known):
         path = (*parent, key)
         hint = elsewhere.get(path, "")
-        near = did_you_mean(key, [name for name in known if name not in error.instance])
+        absent = [name for name in known if name not in error.instance]
+        near = did_you_mean(key, absent) or did_you_mean(key, known)
         if near and not hint:
             hint = f"did you mean {near!r}?"
         explained |= {(*parent, name) for name in known if f"{name!r}" in hint}

@@ -32,7 +32,7 @@ def parse_yaml(text: str, name: str) -> tuple[Any, dict[KeyPath, Place]]:
         _check_events(text, name)
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
-        raise ConfigError([_from_yaml(error, name)]) from error
+        raise ConfigError([_from_yaml(error, text, name)]) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - text.rfind("\n", 0, error.position)
@@ -90,9 +90,13 @@ class _Builder:
         """Build what ``node`` stands for; aliases are expanded, a limit keeps bombs out."""
         self._num_values += 1
         start = _position(node.start_mark)
-        if id(node) in self._open or self._num_values > MAX_VALUES:
-            what = "an alias that holds itself" if id(node) in self._open else "too many values"
-            raise ConfigError([Finding(f"its aliases expand to {what}", self.name, *start)])
+        fault = ""
+        if id(node) in self._open:
+            fault = "an alias stands inside what it names"
+        elif self._num_values > MAX_VALUES:
+            fault = f"aliases expand to more than {MAX_VALUES} values"
+        if fault:
+            raise ConfigError([Finding(fault, self.name, *start)])
         self.places.setdefault(path, Place(start, start))
         if isinstance(node, ScalarNode):
             return self._scalar(node, path)
@@ -139,12 +143,11 @@ def _position(mark: Any) -> Position:
     return mark.line + 1, mark.column + 1
 
 
-def _from_yaml(error: yaml.MarkedYAMLError, name: str) -> Finding:
-    mark = error.problem_mark or error.context_mark
-    line, column = _position(mark) if mark else (0, 0)
-    problem = error.problem or "cannot be parsed"
-    hint = ""
-    if "'\\t'" in problem or "tab" in problem:
-        problem, hint = "a tab stands where YAML allows only spaces", "indent with spaces"
-    context = f" ({error.context})" if error.context and not hint else ""
-    return Finding(f"not YAML: {problem}{context}", name, line, column, hint=hint)
+def _from_yaml(error: yaml.MarkedYAMLError, text: str, name: str) -> Finding:
+    # the composer and the scanner always say where, and what
+    line, column = _position(error.problem_mark)
+    if text.split("\n")[line - 1][:column].endswith("\t"):
+        problem = "a tab stands where YAML allows only spaces"
+        return Finding(f"not YAML: {problem}", name, line, column, hint="indent with spaces")
+    context = f" ({error.context})" if error.context else ""
+    return Finding(f"not YAML: {error.problem}{context}", name, line, column)
