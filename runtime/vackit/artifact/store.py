@@ -53,6 +53,12 @@ def prefix_of(path: str | Path) -> Path:
     return path
 
 
+def complete_manifest(manifest: Manifest, parts: dict[str, bytes]) -> Manifest:
+    """Return ``manifest`` with the size and sha256 of every part."""
+    files = {suffix: FilePart(len(data), sha256_bytes(data)) for suffix, data in parts.items()}
+    return dataclasses.replace(manifest, files=files)
+
+
 def write_artifact(prefix: Path, manifest: Manifest, parts: dict[str, bytes]) -> Artifact:
     """Write an artifact, every file under a temporary name first, the manifest last.
 
@@ -64,8 +70,7 @@ def write_artifact(prefix: Path, manifest: Manifest, parts: dict[str, bytes]) ->
         manifest: Its ``files`` are filled in here.
         parts: File contents by suffix (``".onnx"``, ``".onnx.data"``, ...).
     """
-    files = {suffix: FilePart(len(data), sha256_bytes(data)) for suffix, data in parts.items()}
-    complete = dataclasses.replace(manifest, files=files)
+    complete = complete_manifest(manifest, parts)
     manifest_path = part_path(prefix, MANIFEST_SUFFIX)
     with temporary_folder(prefix.parent) as folder:
         for suffix, data in parts.items():

@@ -38,21 +38,36 @@ TOLERANCE = 1e-4
 Shape = tuple[int | str | None, ...]
 
 
-def free_batch(model: onnx.ModelProto, where: object) -> bool:
+Samples = Sequence[tuple[Arrays, Arrays]]
+
+
+def run_alone(model: onnx.ModelProto, where: object) -> Samples:
+    """Return random samples and what the model, shaped for one sample, makes of each.
+
+    Raises:
+        ModelError: ONNX Runtime does not run the model.
+    """
+    session = open_session(model, where)
+    feeds = [random_feeds(model.graph, 1, seed) for seed in range(_SAMPLES)]
+    return [(feed, run(session, feed, where)) for feed in feeds]
+
+
+def free_batch(model: onnx.ModelProto, alone: Samples, where: object) -> bool:
     """Make axis 0 of all inputs and outputs symbolic where the graph allows it.
 
     Args:
         model: Shapes set for one sample; changed in place only on success.
+        alone: From `run_alone`, on the model as it was read.
         where: What to name in errors: the model's file.
 
     Returns:
         Whether the batch is free. If not, the model stays fixed to one sample.
-
-    Raises:
-        ModelError: ONNX Runtime does not run the model on one sample.
     """
-    alone = _run_alone(model, where)
+    reason = _difference(model, alone[:1], where)
+    if reason:
+        logger.warning("%s: the graph passes change the results: %s", where, reason)
     if any(not shape or shape[0] != 1 for shape in map(shape_of, model.graph.input)):
+        logger.warning("%s: the batch stays fixed to 1: an input has no batch axis", where)
         return False
     candidate = copy_model(model)
     _rewrite(candidate)
@@ -81,17 +96,8 @@ def set_output_shapes(model: onnx.ModelProto, where: object) -> None:
         set_shape(value, (SYMBOL, *shape[1:]) if is_free else shape)
 
 
-def _run_alone(model: onnx.ModelProto, where: object) -> list[tuple[Arrays, Arrays]]:
-    session = open_session(model, where)
-    feeds = [random_feeds(model.graph, 1, seed) for seed in range(_SAMPLES)]
-    return [(feed, run(session, feed, where)) for feed in feeds]
-
-
-def _difference(
-    candidate: onnx.ModelProto, alone: Sequence[tuple[Arrays, Arrays]], where: object
-) -> str:
+def _difference(candidate: onnx.ModelProto, alone: Samples, where: object) -> str:
     """Say how a batch of the samples differs from the samples alone; empty if it does not."""
-    names = list(alone[0][1])
     try:
         session = open_session(candidate, where)
         for group in (alone, alone[:1]):
@@ -99,13 +105,14 @@ def _difference(
                 name: np.concatenate([feed[name] for feed, _ in group]) for name in group[0][0]
             }
             together = run(session, feeds, where)
-            for name in names:
+            for name, got in together.items():
                 want = [result[name] for _, result in group]
-                if want[0].ndim == 0 or any(part.shape[0] != 1 for part in want):
+                if len(group) > 1 and (want[0].ndim == 0 or want[0].shape[0] != 1):
                     return f"output '{name}' has shape {want[0].shape} for one sample"
-                apart = largest_difference([together[name]], [np.concatenate(want)])
+                expected = np.concatenate(want) if len(group) > 1 else want[0]
+                apart = largest_difference([got], [expected])
                 if apart > TOLERANCE:
-                    return f"output '{name}' of a sample depends on the others ({apart:.1e})"
+                    return f"output '{name}' differs by {apart:.1e} of its largest value"
     except ModelError as error:
         return error.message
     return ""

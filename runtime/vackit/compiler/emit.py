@@ -1,8 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turn a finished graph into the bytes of an artifact's parts. Writes nothing itself."""
+"""Turn a finished graph into an artifact: bytes, checked, then files. Writes the artifact."""
 
+import json
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from vackit.artifact.manifest import Manifest
+from vackit.artifact.store import (
+    GRAPH_SUFFIX,
+    MANIFEST_SUFFIX,
+    complete_manifest,
+    open_artifact,
+    part_path,
+    write_artifact,
+)
+from vackit.compiler.graph import shape_of
+from vackit.compiler.running import open_session, random_feeds, run
+from vackit.errors import ArtifactError
+from vackit.tensors import TensorSpec
+
+logger = logging.getLogger(__name__)
 
 PRODUCER = "vackit"
 # tensors up to this size stay in the graph: shapes, axes, scales that readers want to see
@@ -67,3 +90,78 @@ def _move_out(tensor: onnx.TensorProto, weights: bytearray, location: str) -> No
     del tensor.external_data[:]
     for key, value in entries.items():
         tensor.external_data.add(key=key, value=value)
+
+
+def signature(model: onnx.ModelProto) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """Return the inputs and outputs as manifests carry them."""
+    inputs = tuple(_spec(value) for value in model.graph.input)
+    return inputs, tuple(_spec(value) for value in model.graph.output)
+
+
+def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
+    shape = tuple(size if isinstance(size, int) else None for size in shape_of(value) or ())
+    dtype: np.dtype[Any] = helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+    return TensorSpec(value.name, shape, dtype.name, "NCHW" if len(shape) == 4 else "")
+
+
+def check_parts(name: str, model: onnx.ModelProto, parts: dict[str, bytes], where: object) -> None:
+    """Load the parts from files, as a device will, and run them on one sample.
+
+    Raises:
+        ModelError: ONNX Runtime does not take what was made.
+    """
+    with tempfile.TemporaryDirectory(prefix="vackit-") as folder:
+        for suffix, data in parts.items():
+            (Path(folder) / f"{name}{suffix}").write_bytes(data)
+        session = open_session(str(Path(folder) / f"{name}{GRAPH_SUFFIX}"), where)
+        run(session, random_feeds(model.graph, 1, 0), where)
+
+
+def store(
+    prefix: Path, manifest: Manifest, parts: dict[str, bytes], *, force: bool
+) -> tuple[tuple[Path, ...], bool]:
+    """Write the artifact, unless the same one stands there already.
+
+    Returns:
+        Its files, the manifest last, and whether it stood there already.
+
+    Raises:
+        ArtifactError: A different artifact stands there, and ``force`` was not given.
+    """
+    complete = complete_manifest(manifest, parts)
+    differences = _differences(prefix, complete)
+    files = tuple(part_path(prefix, suffix) for suffix in (*parts, MANIFEST_SUFFIX))
+    if differences is not None and not differences and _is_whole(prefix):
+        return files, True
+    if differences and not force:
+        raise ArtifactError(
+            f"another artifact stands here, it differs in {', '.join(differences)}",
+            where=prefix,
+            hint="replace it with --force, or change name or workspace.path",
+        )
+    write_artifact(prefix, manifest, parts)
+    return files, False
+
+
+def _differences(prefix: Path, manifest: Manifest) -> list[str] | None:
+    """Return in which fields the manifest on disk differs; None where there is none."""
+    path = part_path(prefix, MANIFEST_SUFFIX)
+    if not path.exists():
+        return None
+    try:
+        there = json.loads(path.read_bytes())
+    except ValueError:
+        return ["everything: its manifest is damaged"]
+    wanted = json.loads(json.dumps(manifest.to_json()))
+    if not isinstance(there, dict):
+        return ["everything: its manifest is damaged"]
+    return [key for key in wanted if there.get(key) != wanted[key]]
+
+
+def _is_whole(prefix: Path) -> bool:
+    try:
+        open_artifact(prefix)
+    except ArtifactError as error:
+        logger.warning("%s; it is written again", error.message)
+        return False
+    return True

@@ -57,7 +57,9 @@ def read_model(config: BuildConfig) -> onnx.ModelProto:
             where=where,
             hint="--set frontend.checkpoint=model.onnx",
         )
-    return read_onnx(config.frontend.checkpoint)
+    model = read_onnx(config.frontend.checkpoint)
+    _refuse_half(model.graph, config.frontend.checkpoint)
+    return model
 
 
 def read_onnx(path: Path) -> onnx.ModelProto:
@@ -113,10 +115,15 @@ def _check(model: onnx.ModelProto, path: Path) -> None:
     for value in (*model.graph.input, *model.graph.output):
         if value.type.WhichOneof("value") != "tensor_type":
             raise ModelError(f"'{value.name}' is not a tensor", where=path)
-    for tensor in _tensors(model.graph):
-        if tensor.data_type in (TensorProto.FLOAT16, TensorProto.BFLOAT16):
+
+
+def _refuse_half(graph: onnx.GraphProto, path: Path) -> None:
+    values = [(v.name, v.type.tensor_type.elem_type) for v in (*graph.input, *graph.output)]
+    tensors = [(tensor.name, tensor.data_type) for tensor in _tensors(graph)]
+    for name, dtype in (*values, *tensors):
+        if dtype in (TensorProto.FLOAT16, TensorProto.BFLOAT16):
             raise ModelError(
-                f"'{tensor.name}' is stored in float16; the compiler starts from float32",
+                f"'{name}' is float16; the compiler starts from float32",
                 where=path,
                 hint="export the model in float32 and set backend.dtype to fp16",
             )

@@ -62,30 +62,44 @@ def place(model: onnx.ModelProto, excluded: frozenset[str] = frozenset()) -> Pla
     return Placement(frozenset(active), groups)
 
 
-def excluded_nodes(graph: onnx.GraphProto, choices: Sequence[int | str]) -> frozenset[str]:
-    """Return the names of the Conv nodes that ``choices`` mean: their index or their name.
+def conv_names(graph: onnx.GraphProto) -> list[str]:
+    """Return the names of the Conv nodes in order."""
+    return [node.name for node in graph.node if node.op_type == "Conv"]
+
+
+def excluded_nodes(
+    names: Sequence[str], choices: Sequence[int | str], where: object
+) -> frozenset[str]:
+    """Return the Conv nodes that ``choices`` mean.
+
+    Args:
+        names: Of the model's Conv nodes, in the order in which the model lists them.
+        choices: ``skip_conv_layers`` and ``exclude_layers``: indices from 0, or names.
+        where: What to name in errors: the build YAML.
 
     Raises:
         UnsupportedOpError: A choice names no Conv node.
     """
-    names = [node.name for node in graph.node if node.op_type == "Conv"]
     found = set()
     for choice in choices:
-        number = int(choice) if str(choice).lstrip("-").isdigit() else None
-        if number is not None and 0 <= number < len(names):
-            found.add(names[number])
-        elif str(choice) in names:
-            found.add(str(choice))
+        text = str(choice)
+        if text in names:
+            found.add(text)
+        elif text.isdecimal() and int(text) < len(names):
+            found.add(names[int(text)])
         else:
-            near = difflib.get_close_matches(str(choice), names, n=1)
-            raise UnsupportedOpError(
-                f"skip_conv_layers: {choice!r} is no Conv node; there are {len(names)}, from "
-                f"0 ('{names[0]}') to {len(names) - 1} ('{names[-1]}')"
-                if names
-                else f"skip_conv_layers: {choice!r}: the model has no Conv node",
-                hint=f"did you mean '{near[0]}'?" if near else "",
-            )
+            raise _no_such_node(text, names, where)
     return frozenset(found)
+
+
+def _no_such_node(choice: str, names: Sequence[str], where: object) -> UnsupportedOpError:
+    near = difflib.get_close_matches(choice, names, n=1)
+    there = f"0 ('{names[0]}') to {len(names) - 1} ('{names[-1]}')" if names else "none"
+    return UnsupportedOpError(
+        f"skip_conv_layers or exclude_layers: '{choice}' is no Conv node; there are {there}",
+        where=where,
+        hint=f"did you mean '{near[0]}'?" if near else "",
+    )
 
 
 def fused_activation(

@@ -31,6 +31,6 @@ FLOAT_PASSES: tuple[Pass, ...] = (
 __all__ = ["FLOAT_PASSES", "Pass", "PassRecord", "run_float_passes", "run_passes"]
 
 
-def run_float_passes(model: onnx.ModelProto) -> list[PassRecord]:
+def run_float_passes(model: onnx.ModelProto, where: object) -> list[PassRecord]:
     """Run `FLOAT_PASSES` over ``model`` in place; return what each changed."""
-    return run_passes(model, FLOAT_PASSES)
+    return run_passes(model, FLOAT_PASSES, where)

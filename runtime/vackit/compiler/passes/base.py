@@ -30,8 +30,13 @@ class Pass(ABC):
         """Change ``model`` in place; return the number of changes."""
 
 
-def run_passes(model: onnx.ModelProto, passes: Iterable[Pass]) -> list[PassRecord]:
+def run_passes(model: onnx.ModelProto, passes: Iterable[Pass], where: object) -> list[PassRecord]:
     """Run ``passes`` in order over ``model``, in place.
+
+    Args:
+        model: The model.
+        passes: In order.
+        where: What to name in errors: the model's file.
 
     Returns:
         Per pass ``{"pass": name, "changes": n}``.
@@ -40,7 +45,8 @@ def run_passes(model: onnx.ModelProto, passes: Iterable[Pass]) -> list[PassRecor
     for step in passes:
         try:
             changes = step.apply(model)
-        except VackitError:
+        except VackitError as error:
+            error.where = error.where or str(where)
             raise
         except Exception as error:
             done = ", ".join(record["pass"] for record in records) or "none"

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turn a strided first convolution into one on folded pixels."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper
+
+from vackit.compiler.graph import (
+    Shape,
+    add_constant,
+    attribute,
+    constants,
+    consumers,
+    fresh_name,
+    inferred_shapes,
+    output_names,
+    set_nodes,
+    values_of,
+)
+from vackit.compiler.passes.base import Pass
+
+_BLOCK = 2
+# more channels than an image has, and the folding costs more than it saves
+_MAX_CHANNELS = 4
+
+
+class FoldStem(Pass):
+    """Fold 2x2 pixels into channels before a first convolution of stride 2.
+
+    An integer convolution copies its taps together before it multiplies; runs of three
+    bytes, one pixel of an image, make that the slowest step of a small network. After a
+    SpaceToDepth the same convolution has a quarter of the taps, each four times as long, and
+    stride 1. The weights are re-ordered, and zero where a folded tap was none before.
+    Changes no sum but for the order of its terms; leaves convolutions that read anything
+    but an input of the graph, and inputs of odd height or width.
+    """
+
+    name: ClassVar[str] = "fold_stem"
+
+    def apply(self, model: onnx.ModelProto) -> int:
+        """Fold; return the number of convolutions changed."""
+        graph = model.graph
+        shapes, known = inferred_shapes(model), constants(graph)
+        readers, outputs = consumers(graph), output_names(graph)
+        nodes: list[onnx.NodeProto] = []
+        folded = 0
+        inputs = {value.name for value in graph.input} - outputs
+        for node in graph.node:
+            is_first = bool(node.input) and node.input[0] in inputs
+            if is_first and len(readers[node.input[0]]) == 1 and _fits(node, known, shapes):
+                nodes.append(_fold(graph, node, values_of(known[node.input[1]])))
+                folded += 1
+            nodes.append(node)
+        if folded:
+            set_nodes(graph, nodes)
+            del graph.value_info[:]
+        return folded
+
+
+def _fits(
+    node: onnx.NodeProto, known: dict[str, onnx.TensorProto], shapes: dict[str, Shape]
+) -> bool:
+    if node.op_type != "Conv" or node.input[1] not in known:
+        return False
+    shape = shapes.get(node.input[0], ())
+    return (
+        len(shape) == 4
+        and all(isinstance(size, int) and size % _BLOCK == 0 for size in shape[2:])
+        and isinstance(shape[1], int)
+        and shape[1] <= _MAX_CHANNELS
+        and list(attribute(node, "strides", [])) == [_BLOCK, _BLOCK]
+        and list(attribute(node, "dilations", [1, 1])) == [1, 1]
+        and attribute(node, "group", 1) == 1
+        and attribute(node, "auto_pad", b"NOTSET") == b"NOTSET"
+        and _covers(node, known, shape)
+    )
+
+
+def _covers(node: onnx.NodeProto, known: dict[str, onnx.TensorProto], shape: Shape) -> bool:
+    """Tell whether the folded convolution has as many outputs as the original."""
+    pads = list(attribute(node, "pads", [0, 0, 0, 0]))
+    for axis in (0, 1):
+        kernel, before, after = known[node.input[1]].dims[axis + 2], pads[axis], pads[axis + 2]
+        size = shape[axis + 2]
+        assert isinstance(size, int)
+        low, high = _reach(kernel, before)
+        wanted = (size + before + after - kernel) // _BLOCK + 1
+        if wanted != size // _BLOCK - low + high - (high - low + 1) + 1:
+            return False
+    return True
+
+
+def _reach(kernel: int, pad: int) -> tuple[int, int]:
+    """Return the first and last folded place that a kernel at output 0 touches."""
+    return (-pad) // _BLOCK, (kernel - 1 - pad) // _BLOCK
+
+
+def _fold(graph: onnx.GraphProto, node: onnx.NodeProto, weight: NDArray[Any]) -> onnx.NodeProto:
+    top, left = list(attribute(node, "pads", [0, 0, 0, 0]))[:2]
+    folded, (low_y, high_y), (low_x, high_x) = fold_weight(weight, top, left)
+    source = node.input[0]
+    name = fresh_name(graph, f"{source}_folded")
+    node.input[0] = name
+    node.input[1] = add_constant(graph, f"{node.input[1]}_folded", folded)
+    kept = [a for a in node.attribute if a.name not in ("strides", "pads", "kernel_shape")]
+    del node.attribute[:]
+    node.attribute.extend(kept)
+    pads = [-low_y, -low_x, high_y, high_x]
+    for key, value in (("strides", [1, 1]), ("pads", pads), ("kernel_shape", folded.shape[2:])):
+        node.attribute.append(helper.make_attribute(key, list(value)))
+    return helper.make_node("SpaceToDepth", [source], [name], name=name, blocksize=_BLOCK)
+
+
+def fold_weight(
+    weight: NDArray[Any], top: int, left: int
+) -> tuple[NDArray[Any], tuple[int, int], tuple[int, int]]:
+    """Re-order a stride-2 weight for an input folded by SpaceToDepth.
+
+    Args:
+        weight: Shape (out_channels, channels, kernel height, kernel width).
+        top: Rows of padding above.
+        left: Columns of padding on the left.
+
+    Returns:
+        The weight of shape (out_channels, 4 * channels, folded height, folded width), and
+        the first and last place that it touches at output 0, vertically and horizontally.
+
+    Source:
+        ONNX SpaceToDepth: channel (dy * 2 + dx) * channels + c holds pixel (dy, dx).
+    """
+    outs, channels, height, width = weight.shape
+    reach_y, reach_x = _reach(height, top), _reach(width, left)
+    size = (reach_y[1] - reach_y[0] + 1, reach_x[1] - reach_x[0] + 1)
+    folded = np.zeros((outs, _BLOCK * _BLOCK * channels, *size), weight.dtype)
+    for y in range(height):
+        row, dy = divmod(y - top, _BLOCK)
+        for x in range(width):
+            column, dx = divmod(x - left, _BLOCK)
+            first = (dy * _BLOCK + dx) * channels
+            place = (row - reach_y[0], column - reach_x[0])
+            folded[:, first : first + channels, place[0], place[1]] = weight[:, :, y, x]
+    return folded, reach_y, reach_x

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pad convolutions to widths that integer kernels like."""
+
+from typing import ClassVar
+
+import onnx
+
+from vackit.compiler.layout.arrange import padded_to
+from vackit.compiler.layout.relay import relay
+from vackit.compiler.passes.base import Pass
+
+# int8 kernels of x86 CPUs work on 16 channels at a time
+MULTIPLE = 16
+# above this the added products cost more than the odd width does
+MAX_GROWTH = 0.4
+
+
+class PadChannels(Pass):
+    """Append zero channels to dense convolutions, up to a multiple of 16.
+
+    The added channels are zero, and every reader's weights for them are zero, so no value
+    changes. Leaves convolutions whose channels are read by their place (sums, outputs), and
+    those that would grow by more than `MAX_GROWTH`.
+
+    Source: benchmarks/int8_speed.py.
+    """
+
+    name: ClassVar[str] = "pad_channels"
+
+    def apply(self, model: onnx.ModelProto) -> int:
+        """Pad; return how many convolutions and reads changed."""
+        return relay(model, padded_to(MULTIPLE, MAX_GROWTH))

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compile: a build config and its model become an artifact.
+
+Reads the model that ``frontend.checkpoint`` names and, for int8, the images of ``dataset``;
+writes the artifact behind ``BuildConfig.artifact_prefix``.
+"""
+
+import dataclasses
+import logging
+import time
+from typing import Any
+
+import onnx
+
+from vackit._version import tool_versions
+from vackit.artifact.manifest import Manifest
+from vackit.artifact.store import GRAPH_SUFFIX, MODEL_INFO_SUFFIX, WEIGHTS_SUFFIX
+from vackit.compiler.batch import free_batch, run_alone, set_output_shapes
+from vackit.compiler.calibration.images import CalibrationSet, takes_npz
+from vackit.compiler.emit import check_parts, serialize, signature, store
+from vackit.compiler.frontend import read_model
+from vackit.compiler.half import to_half
+from vackit.compiler.int8 import quantize_model
+from vackit.compiler.opset import raise_opset
+from vackit.compiler.passes import PassRecord, run_float_passes, run_passes
+from vackit.compiler.passes.append_softmax import AppendSoftmax
+from vackit.compiler.placement import conv_names, excluded_nodes
+from vackit.compiler.report import BuildReport
+from vackit.compiler.signature import set_inputs
+from vackit.config.build import (
+    CALIBRATE_MODES_AVAILABLE,
+    BuildConfig,
+    CustomFunc,
+)
+from vackit.config.model_info import model_info_json
+from vackit.errors import CalibrationError, ConfigError, ModelError, UnsupportedOpError
+from vackit.files import json_bytes, sha256_file
+from vackit.vdsp.process import ProcessPipeline
+
+logger = logging.getLogger(__name__)
+
+EXTRA_OPS = {"softmax": AppendSoftmax}
+
+
+def build(config: BuildConfig, *, force: bool = False, allow_code: bool = False) -> BuildReport:
+    """Compile ``config`` and write its artifact.
+
+    Building twice gives the same bytes. An identical artifact that stands there already is
+    left as it is; a different one only gives way to ``force``.
+
+    Args:
+        config: From `vackit.config.build.load_build_config`.
+        force: Replace a different artifact.
+        allow_code: Let a CustomFunc of the process_ops run its Python file.
+
+    Raises:
+        ModelError: The model cannot be read, or does not fit the config.
+        UnsupportedOpError: A node or an extra op stands in the way.
+        CalibrationError: The calibration set is unusable, or its mode is not there.
+        ArtifactError: Another artifact stands behind the prefix.
+    """
+    start = time.monotonic()
+    _check_available(config)
+    pipeline = _process_pipeline(config, allow_code)
+    model, manifest = _compile(config, pipeline)
+    prefix = config.artifact_prefix
+    graph, weights = serialize(model, prefix.name + WEIGHTS_SUFFIX)
+    parts = {
+        GRAPH_SUFFIX: graph,
+        WEIGHTS_SUFFIX: weights,
+        MODEL_INFO_SUFFIX: json_bytes(model_info_json(prefix, config.name)),
+    }
+    check_parts(prefix.name, model, parts, config.name)
+    files, unchanged = store(prefix, manifest, parts, force=force)
+    return BuildReport(
+        prefix=prefix,
+        name=config.name,
+        dtype=config.backend.dtype,
+        calibrate_mode=config.backend.quantize.calibrate_mode
+        if config.backend.dtype == "int8"
+        else None,
+        inputs=manifest.inputs,
+        outputs=manifest.outputs,
+        max_batch=manifest.max_batch,
+        files=files,
+        calibration=_calibration_summary(manifest.quantization),
+        passes=manifest.passes,
+        seconds=time.monotonic() - start,
+        unchanged=unchanged,
+    )
+
+
+def _compile(
+    config: BuildConfig, pipeline: ProcessPipeline | None
+) -> tuple[onnx.ModelProto, Manifest]:
+    model = read_model(config)
+    checkpoint = config.frontend.checkpoint
+    assert checkpoint is not None
+    source = config.source or config.name
+    choices = (*config.backend.quantize.skip_conv_layers, *config.backend.quantize.exclude_layers)
+    excluded = excluded_nodes(conv_names(model.graph), choices, source)
+    set_inputs(model, config.frontend.shape, source)
+    records, is_free = _to_float_form(model, config, checkpoint)
+    quantization = None
+    tools = tool_versions("numpy", "onnx", "onnxruntime")
+    if config.backend.dtype == "int8":
+        images = CalibrationSet(config, signature(model)[0], pipeline)
+        quantization = quantize_model(model, config.backend.quantize, images, excluded, checkpoint)
+        tools["opencv"] = _opencv_version()
+    elif config.backend.dtype == "fp16":
+        model = to_half(model)
+    inputs, outputs = signature(model)
+    return model, Manifest(
+        name=config.name,
+        dtype=config.backend.dtype,
+        inputs=inputs,
+        outputs=outputs,
+        max_batch=None if is_free else 1,
+        quantization=quantization,
+        preprocessing=pipeline.describe() if pipeline else (),
+        tools=tools,
+        model_sha256=sha256_file(checkpoint),
+        passes=tuple(records),
+    )
+
+
+def _to_float_form(
+    model: onnx.ModelProto, config: BuildConfig, where: object
+) -> tuple[list[PassRecord], bool]:
+    """Make the float32 graph that every dtype starts from.
+
+    Returns:
+        What each pass changed, and whether the batch is free.
+    """
+    alone = run_alone(model, where)
+    records: list[PassRecord] = []
+    if config.backend.dtype == "int8":
+        records.append({"pass": "raise_opset", "changes": raise_opset(model, where)})
+    records += run_float_passes(model, where)
+    is_free = free_batch(model, alone, where)
+    records.append({"pass": "free_batch", "changes": int(is_free)})
+    set_output_shapes(model, where)
+    if config.extra_ops is not None:
+        records += run_passes(model, [EXTRA_OPS[config.extra_ops.type]()], where)
+    return records, is_free
+
+
+def _check_available(config: BuildConfig) -> None:
+    where = config.source or config.name
+    mode = config.backend.quantize.calibrate_mode
+    if config.backend.dtype == "int8" and mode not in CALIBRATE_MODES_AVAILABLE:
+        raise CalibrationError(
+            f"backend.quantize.calibrate_mode '{mode}' is not available in this version; "
+            f"available: {', '.join(CALIBRATE_MODES_AVAILABLE)}",
+            where=where,
+            hint=f"--set backend.quantize.calibrate_mode={CALIBRATE_MODES_AVAILABLE[0]}",
+        )
+    if config.extra_ops is not None and config.extra_ops.type not in EXTRA_OPS:
+        raise UnsupportedOpError(
+            f"graph.extra_ops.type '{config.extra_ops.type}' is not available in this version; "
+            f"available: {', '.join(EXTRA_OPS)}",
+            where=where,
+        )
+    if config.frontend.shape_ranges:
+        name = next(iter(config.frontend.shape_ranges))
+        raise ModelError(
+            f"frontend.shape.{name} is a range of shapes; this version compiles one shape",
+            where=where,
+            hint=f"write one shape, for instance {name}: [1, 3, 224, 224]",
+        )
+
+
+def _process_pipeline(config: BuildConfig, allow_code: bool) -> ProcessPipeline | None:
+    """Return the config's process_ops; None where nothing of theirs is needed."""
+    if config.dataset is None or takes_npz(config.dataset):
+        return None
+    needed = config.backend.dtype == "int8"
+    ops = config.dataset.process_ops
+    if not needed and (not ops or any(isinstance(op, CustomFunc) for op in ops)):
+        return None
+    try:
+        return ProcessPipeline(ops, allow_code=allow_code)
+    except ConfigError as error:
+        if needed:
+            source = str(config.source or config.name)
+            raise ConfigError(
+                [dataclasses.replace(finding, file=source) for finding in error.findings]
+            ) from error
+        logger.warning("%s: %s", config.source or config.name, error.findings[0].message)
+        return None
+
+
+def _opencv_version() -> str:
+    import cv2
+
+    return str(cv2.__version__)
+
+
+def _calibration_summary(quantization: dict[str, Any] | None) -> dict[str, Any] | None:
+    if quantization is None:
+        return None
+    kept = ("calibrate_mode", "per_channel", "num_images", "images_sha256")
+    return {
+        **{key: quantization[key] for key in kept},
+        "num_ranges": len(quantization["ranges"]),
+    }
