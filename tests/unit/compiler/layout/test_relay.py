@@ -9,7 +9,7 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
-from vackit.compiler.batch import free_batch
+from vackit.compiler.batch import free_batch, run_alone
 from vackit.compiler.graph import attribute, copy_model
 from vackit.compiler.layout.arrange import by_first_use, padded_to
 from vackit.compiler.layout.relay import Arrange, relay
@@ -45,7 +45,7 @@ def assert_close(got: NDArray[Any], want: NDArray[Any]) -> None:
 
 
 def freed(model: onnx.ModelProto) -> onnx.ModelProto:
-    assert free_batch(model, "test")
+    assert free_batch(model, run_alone(model, "test"), "test")
     return model
 
 
