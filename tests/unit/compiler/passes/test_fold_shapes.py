@@ -26,7 +26,9 @@ def test_fold_shapes_makes_computed_targets_constant(form: str, free: bool) -> N
     assert counts["Shape"] == counts["Unsqueeze"] == 0
     x = np.random.default_rng(0).standard_normal((3 if free else 1, 3, 64, 64)).astype(np.float32)
     want = open_session(model, "test").run(None, {"input": x})[0]
-    np.testing.assert_array_equal(open_session(changed, "test").run(None, {"input": x})[0], want)
+    got = open_session(changed, "test").run(None, {"input": x})[0]
+    # ONNX Runtime fuses more where shapes are constant: float32 sums in another order
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
 
 
 def test_fold_shapes_leaves_what_follows_the_batch_in_another_way() -> None:
