@@ -7,6 +7,7 @@ from typing import Any
 
 from vackit.config.vdsp import VdspParams
 from vackit.devices.base import Program
+from vackit.errors import VackitError
 from vackit.stream.operators import (
     ImageOperator,
     ModelOperator,
@@ -28,14 +29,20 @@ class Graph:
     prepare: Operator
     model: ModelOperator
 
-    def after(self, read: Callable[[Any], Any]) -> "Graph":
+    def after(self, read: Callable[[Any], Any], place: Callable[[Any], str]) -> "Graph":
         """Return the graph whose samples are first passed through ``read``.
 
-        Reading (a file, an encoded image) then happens in the stream's workers.
+        Reading (a file, an encoded image) then happens in the stream's workers, and what
+        is wrong with a sample is reported under its ``place``.
         """
 
         def prepare(sample: Any, params: Mapping[str, Any]) -> Tensors:
-            return self.prepare(read(sample), params)
+            try:
+                return self.prepare(read(sample), params)
+            except VackitError as error:
+                here = place(sample)
+                error.where = here if error.where in here else f"{here}: {error.where}"
+                raise
 
         return Graph(prepare, self.model)
 

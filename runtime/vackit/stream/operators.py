@@ -124,21 +124,22 @@ def _check_fit(vdsp: VdspParams, made: tuple[int, ...], spec: TensorSpec) -> Non
 
 def _fitted(array: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
     """Return ``array`` with its leading 1 and the input's dtype, if nothing is lost."""
-    wanted = spec.sample_shape
+    wanted, dtype = spec.sample_shape, np.dtype(spec.dtype)
+    if array.dtype == np.uint8 and dtype.kind == "f":
+        # a picture that skips its preprocessing must not pass for a float tensor
+        raise StreamError(
+            f"input {spec} takes floats, got {array.dtype} of shape {array.shape}",
+            hint="give --vdsp_params to have images preprocessed",
+        )
     if array.shape not in (wanted, wanted[1:]):
         raise StreamError(f"input {spec} takes one sample of shape {wanted[1:]}, got {array.shape}")
     array = array.reshape(wanted)
-    dtype = np.dtype(spec.dtype)
     if array.dtype == dtype:
         return array
-    # a picture (uint8) that skips its preprocessing must not pass for a float tensor
     if array.dtype.kind == "f" and dtype.kind == "f":
         return array.astype(dtype)
     if array.dtype.kind in "iu" and dtype.kind in "iu":
         cast = array.astype(dtype)
         if np.array_equal(cast, array):
             return cast
-    raise StreamError(
-        f"input {spec} does not take these {array.dtype} values",
-        hint="give --vdsp_params to have images preprocessed" if array.dtype == np.uint8 else "",
-    )
+    raise StreamError(f"input {spec} does not take these {array.dtype} values")

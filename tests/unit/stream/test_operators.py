@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vackit.config.vdsp import VdspParams
 from vackit.devices.base import Program
 from vackit.devices.registry import get_device
-from vackit.errors import StreamError
+from vackit.errors import DataError, StreamError
 from vackit.stream.graph import make_graph
 from vackit.stream.operators import ImageOperator, ModelOperator, TensorOperator
 from vackit.tensors import TensorSpec
@@ -133,6 +133,22 @@ def test_make_graph_chooses_the_preparing_operator(image_program: Program) -> No
 
 
 def test_graph_after_reads_the_sample_first(program: Program) -> None:
-    graph = make_graph(program).after(lambda text: np.array([float(text)], np.float32))
+    graph = make_graph(program).after(lambda text: np.array([float(text)], np.float32), str)
     (tensor,) = graph.prepare("2.5", {})
     assert tensor.tolist() == [[2.5]]
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [("", r"^list:3: a\.npz: bad$"), ("a.npz", r"^list:3: a\.npz: bad$"), ("b", r"a\.npz: b: bad")],
+    ids=["no place", "the same place", "another place"],
+)
+def test_graph_after_reports_the_place_of_the_sample(
+    program: Program, where: str, message: str
+) -> None:
+    def read(_: Any) -> Any:
+        raise DataError("bad", where=where)
+
+    graph = make_graph(program).after(read, lambda name: f"list:3: {name}")
+    with pytest.raises(DataError, match=message):
+        graph.prepare("a.npz", {})
