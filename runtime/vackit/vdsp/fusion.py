@@ -191,9 +191,9 @@ def _check_code(code: str, is_nv12: bool) -> None:
         if known.startswith("YUV2") == is_nv12 and not known.endswith("2YUV_NV12_PLANAR")
     ]
     if code not in fitting:
-        source = "YUV_NV12" if is_nv12 else "RGB"
+        source = "a YUV_NV12" if is_nv12 else "an RGB"
         raise DataError(
-            f"ColorCvtCode is {code}, a {source} image needs one of: {', '.join(fitting)}",
+            f"ColorCvtCode is {code}, {source} image needs one of: {', '.join(fitting)}",
             hint="set ColorCvtCode to YUV2RGB_NV12" if is_nv12 else "",
         )
 
