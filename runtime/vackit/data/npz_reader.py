@@ -3,6 +3,7 @@
 
 import contextlib
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -26,7 +27,8 @@ _MAX_HEADER = 10_000
 _ENCRYPTED = 0x1
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError),
-    *(ValueError, SyntaxError, RuntimeError, OverflowError),
+    *(ValueError, TypeError, KeyError, SyntaxError, RuntimeError, OverflowError),
+    tokenize.TokenError,
 )
 
 
@@ -101,7 +103,7 @@ def _read_array(entry: IO[bytes], name: str, size: int, path: Path) -> NDArray[A
     shape, fortran_order, dtype = _read_header(entry)
     if dtype.hasobject:
         raise DataError(f"array '{name}' holds pickled objects, which are never read", where=path)
-    if dtype.kind not in "biufSU" or dtype.subdtype is not None:
+    if dtype.kind not in "biufSU" or dtype.subdtype is not None or not dtype.itemsize:
         raise DataError(f"array '{name}' is {dtype}, expected numbers", where=path)
     # sizes are multiplied as Python integers: a hostile shape cannot overflow
     declared = dtype.itemsize

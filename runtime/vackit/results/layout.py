@@ -68,3 +68,24 @@ def read_manifest(path: Path) -> dict[str, Any]:
             where=path,
         )
     return data
+
+
+def manifest_entries(manifest: dict[str, Any], path: Path) -> list[dict[str, Any]]:
+    """Return the entries of a finished manifest, checked.
+
+    Each has ``index``, its position, and ``input``, a text; ``path`` names the manifest.
+
+    Raises:
+        DataError: They are missing or of another form.
+    """
+    entries = manifest.get("entries")
+    if not isinstance(entries, list) or not entries:
+        raise DataError("the manifest is damaged: it has no entries", where=path)
+    for index, entry in enumerate(entries):
+        if (
+            not isinstance(entry, dict)
+            or entry.get("index") != index
+            or not isinstance(entry.get("input"), str)
+        ):
+            raise DataError(f"the manifest is damaged at entry {index}", where=path)
+    return entries

@@ -21,6 +21,7 @@ from vackit.results.layout import (
     MANIFEST_NAME,
     PARTIAL_NAME,
     list_outputs,
+    manifest_entries,
     read_manifest,
 )
 
@@ -114,22 +115,16 @@ def _with_manifest(
 ) -> Results:
     path = folder / MANIFEST_NAME
     manifest = read_manifest(path)
-    try:
-        run = dict(manifest["run"])
-        recorded = {
-            int(e["index"]): (str(e["output"]), str(e["input"])) for e in manifest["entries"]
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"the manifest is damaged: {type(error).__name__} at {error}", where=path
-        ) from error
+    names = [entry["input"] for entry in manifest_entries(manifest, path)]
+    run = manifest.get("run")
+    if not isinstance(run, dict):
+        raise DataError("the manifest is damaged: it has no 'run'", where=path)
     outputs = list_outputs(folder)
-    _check_numbers(folder, set(recorded), outputs, "the manifest")
+    _check_numbers(folder, set(range(len(names))), outputs, "the manifest")
     entries = {
-        name: ResultEntry(index, name, outputs[index], name)
-        for index, (_, name) in recorded.items()
+        name: ResultEntry(index, name, outputs[index], name) for index, name in enumerate(names)
     }
-    if len(entries) != len(recorded):
+    if len(entries) != len(names):
         raise DataError("the manifest names an input twice", where=path)
     if lines is None:
         return Results(folder, tuple(entries.values()), run)

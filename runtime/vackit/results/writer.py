@@ -4,6 +4,7 @@
 Writes ``output_NNNNNN.npz`` and, last, ``vackit_results.json``.
 """
 
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from vackit.results.layout import (
     MANIFEST_NAME,
     PARTIAL_NAME,
     list_outputs,
+    manifest_entries,
     output_name,
     read_manifest,
 )
@@ -52,14 +54,17 @@ class ResultsWriter:
             folder: Made where missing.
             inputs: The npz files, in the datalist's order; they must exist.
             run: Provenance, JSON-ready: device, artifact, vdsp params, batch size, ...
-            force: Replace results of another run.
+            force: Start anew, whatever results the folder holds.
 
         Raises:
-            DataError: An input is missing or no npz, or the folder holds other results.
+            DataError: An input is missing, no npz or named twice, or the folder holds other results.
         """
         self.folder = folder
         self._names = [str(path.absolute()) for path in inputs]
-        self._plan: dict[str, Any] = {
+        if len(set(self._names)) < len(self._names):
+            twice = next(name for name in self._names if self._names.count(name) > 1)
+            raise DataError(f"input '{twice}' is named twice", where=folder)
+        plan = {
             "format_version": FORMAT_VERSION,
             "run": run,
             "inputs": [
@@ -67,6 +72,8 @@ class ResultsWriter:
                 for name, path in zip(self._names, inputs, strict=True)
             ],
         }
+        # as JSON gives it back, to be compared with what is read
+        self._plan: dict[str, Any] = json.loads(json_bytes(plan))
         self._done: dict[int, str] = {}
         self._specs: Specs | None = None
         self.is_complete = False
@@ -127,9 +134,9 @@ class ResultsWriter:
         """Find out what of this run is there already; clear away what is not of it."""
         partial = self.folder / PARTIAL_NAME
         manifest = self.folder / MANIFEST_NAME
-        if manifest.exists() and self._is_same_run(manifest):
-            self._take_complete(read_manifest(manifest))
-        elif partial.exists() and self._is_same_run(partial):
+        if not force and self._is_same_run(manifest):
+            self._take_complete(manifest)
+        elif not force and self._is_same_run(partial):
             self._take_partial()
         elif manifest.exists() or partial.exists() or list_outputs(self.folder):
             self._clear(force)
@@ -141,23 +148,26 @@ class ResultsWriter:
         try:
             data = read_manifest(path)
         except DataError:
-            return False  # damaged or of another version: not this run
-        if "inputs" not in data:
-            keys = ("input", "input_arrays")
-            entries = data.get("entries", [])
-            data["inputs"] = [{key: entry.get(key) for key in keys} for entry in entries]
-        plan = self._plan
-        return all(json_bytes(data.get(k)) == json_bytes(plan[k]) for k in ("run", "inputs"))
+            return False  # absent, damaged or of another version: not this run
+        inputs = data.get("inputs")
+        if inputs is None:
+            inputs = [
+                {key: entry.get(key) for key in ("input", "input_arrays")}
+                for entry in manifest_entries(data, path)
+            ]
+        return bool(data.get("run") == self._plan["run"] and inputs == self._plan["inputs"])
 
-    def _take_complete(self, manifest: dict[str, Any]) -> None:
-        self._specs = manifest["outputs"]
-        for entry in manifest["entries"]:
-            path = self.folder / entry["output"]
+    def _take_complete(self, path: Path) -> None:
+        manifest = read_manifest(path)
+        self._specs = manifest.get("outputs")
+        for entry in manifest_entries(manifest, path):
+            index, recorded = entry["index"], entry.get("output_arrays")
+            output = self.folder / output_name(index)
             try:
-                if npz_fingerprint(path) == entry["output_arrays"]:
-                    self._done[entry["index"]] = entry["output_arrays"]
+                if npz_fingerprint(output) == recorded:
+                    self._done[index] = recorded
                     continue
-                _log.warning("%s: changed since it was written; it is made again", path)
+                _log.warning("%s: changed since it was written; it is made again", output)
             except DataError as error:
                 _log.warning("%s; it is made again", error)
         self.is_complete = len(self._done) == len(self._names)
