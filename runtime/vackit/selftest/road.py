@@ -118,7 +118,7 @@ class Road:
         text = self.output / "int8_topk.txt"
         model = ("--model_info", f"{prefix}.model_info.json")
         model += ("--vdsp_params_info", str(self._configs.vdsp_params))
-        names = ("--label_txt", digits.data_path("digits_classes.txt"))
+        names = ("--label_txt", display_path(digits.data_path("digits_classes.txt")))
         images = ("--file_path", self.output / "val")
         save = ("--save_dir", text, *self._force)
         self._runner.run("runstream", "sample_cls.py", *images, *model, *names, *save)
