@@ -134,6 +134,12 @@ def test_pipeline_pads_to_a_square_on_the_right_and_at_the_bottom(image: Path) -
     assert (result[:, 27:] == 7).all()
 
 
+def test_pipeline_knows_the_size_after_a_pad(image: Path) -> None:
+    assert run(image, Resize((4, 9)), Pad(), CenterCrop((9, 9))).shape == (3, 9, 9)
+    with pytest.raises(ConfigError, match="crop of 10x10 is larger than the image, 9x9"):
+        ProcessPipeline([DECODE, Resize((4, 9)), Pad(), CenterCrop((10, 10)), TENSOR])
+
+
 def test_pipeline_pad_to_square_false_pads_nothing(image: Path) -> None:
     np.testing.assert_array_equal(run(image, Pad(pad_to_square=False)), chw(PIXELS))
 
