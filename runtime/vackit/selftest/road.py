@@ -116,12 +116,12 @@ class Road:
 
     def _stream(self, prefix: str) -> Any:
         text = self.output / "int8_topk.txt"
-        model = ("--model_info", f"{prefix}.model_info.json")
-        model += ("--vdsp_params_info", str(self._configs.vdsp_params))
+        info = ("--model_info", f"{prefix}.model_info.json")
+        vdsp = ("--vdsp_params_info", self._configs.vdsp_params)
         names = ("--label_txt", display_path(digits.data_path("digits_classes.txt")))
         images = ("--file_path", self.output / "val")
         save = ("--save_dir", text, *self._force)
-        self._runner.run("runstream", "sample_cls.py", *images, *model, *names, *save)
+        self._runner.run("runstream", "sample_cls.py", *images, *info, *vdsp, *names, *save)
         return self._runner.run_json("eval_topk", text)
 
     def _model(self, prefix: str) -> tuple[object, ...]:

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
+from vackit.errors import DataError
 from vackit.selftest.digits import DigitSet
 from vackit.selftest.images import write_images
 
@@ -33,3 +35,10 @@ def test_write_images_mends_a_damaged_file(tmp_path: Path) -> None:
     write_images(_digits(), tmp_path)
     (tmp_path / "7" / "digit_0003.png").write_bytes(b"half a fi")
     assert write_images(_digits(), tmp_path) == 1
+
+
+def test_write_images_refuses_a_folder_with_other_files(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "cat.png").touch()
+    with pytest.raises(DataError, match=r"cat\.png: is none of the embedded digits"):
+        write_images(_digits(), tmp_path)

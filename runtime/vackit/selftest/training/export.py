@@ -17,12 +17,13 @@ from typing import Any
 from vackit import console
 from vackit.errors import ModelError
 from vackit.files import json_bytes, sha256_bytes, write_atomic
+from vackit.selftest.training import require_extra
 from vackit.selftest.training.settings import (
     Settings,
-    default_settings_path,
     load_settings,
     settings_sha256,
 )
+from vackit.selftest.training.train import CHECKPOINT, add_checkpoint, add_config
 
 MODEL = "shufflenetv2_digits.onnx"
 OPSET = 13
@@ -34,18 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = console.Parser(
         name,
         "Write the embedded default's model, images and record from a checkpoint.",
-        example=f"{name} --checkpoint digits_run/checkpoint.npz --output digits_data",
+        example=f"{name} --checkpoint {CHECKPOINT} --output digits_data",
     )
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=default_settings_path(),
-        metavar="YAML",
-        help="settings (default: those of the embedded default)",
-    )
-    parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="NPZ", help="what `train` wrote"
-    )
+    add_config(parser)
+    add_checkpoint(parser)
     parser.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="folder for the four files"
     )
@@ -56,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     settings = load_settings(args.config)
+    require_extra()
     from vackit.selftest.training import checkpoint, dataset, loop
 
     checkpoint.refuse_existing(args.output / MODEL, force=args.force)

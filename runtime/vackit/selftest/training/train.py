@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from vackit import console
+from vackit.selftest.training import require_extra
 from vackit.selftest.training.settings import (
     default_settings_path,
     load_settings,
     settings_sha256,
 )
+
+NAME = "python -m vackit.selftest.training.train"
+CHECKPOINT = "digits_run/checkpoint.npz"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,56 +30,58 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> console.Parser:
-    name = "python -m vackit.selftest.training.train"
     parser = console.Parser(
-        name,
+        NAME,
         "Train or validate the small ShuffleNetV2 of the embedded default.",
-        example=f"{name} train --output digits_run",
+        example=f"{NAME} train --output digits_run",
     )
     commands = parser.add_subparsers(title="subcommands", required=True, metavar="SUBCOMMAND")
-    for command, body, example, help_text in (
-        ("train", _train, "train --output digits_run", "train from scratch, write a checkpoint"),
-        (
-            "validate",
-            _validate,
-            "validate --checkpoint digits_run/checkpoint.npz",
-            "count right answers on the held-out images",
-        ),
-    ):
-        sub = commands.add_parser(
-            command,
-            prog=f"{name} {command}",
-            description=help_text,
-            help=help_text,
-            example=f"{name} {example}",
+
+    def command(name: str, text: str, example: str) -> argparse.ArgumentParser:
+        prog = f"{NAME} {name}"
+        sub: argparse.ArgumentParser = commands.add_parser(
+            name, prog=prog, description=text, help=text, example=f"{prog} {example}"
         )
-        sub.set_defaults(body=body)
-        sub.add_argument(
-            "--config",
-            type=Path,
-            default=default_settings_path(),
-            metavar="YAML",
-            help="settings (default: those of the embedded default)",
-        )
-        if body is _train:
-            sub.add_argument(
-                "--output",
-                type=Path,
-                required=True,
-                metavar="DIR",
-                help="folder for checkpoint.npz",
-            )
-            sub.add_argument("--force", action="store_true", help="replace a checkpoint")
-        else:
-            sub.add_argument(
-                "--checkpoint", type=Path, required=True, metavar="NPZ", help="what `train` wrote"
-            )
-        console.add_common(sub)
+        add_config(sub)
+        return sub
+
+    sub = command("train", "train from scratch, write a checkpoint", "--output digits_run")
+    sub.set_defaults(body=_train)
+    sub.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder for checkpoint.npz"
+    )
+    sub.add_argument("--force", action="store_true", help="replace a checkpoint")
+    console.add_common(sub)
+    sub = command(
+        "validate", "count right answers on the held-out images", f"--checkpoint {CHECKPOINT}"
+    )
+    sub.set_defaults(body=_validate)
+    add_checkpoint(sub)
+    console.add_common(sub)
     return parser
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Add ``--config``."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=default_settings_path(),
+        metavar="YAML",
+        help="settings (default: those of the embedded default)",
+    )
+
+
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """Add ``--checkpoint``."""
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, metavar="NPZ", help="what `train` wrote"
+    )
 
 
 def _train(args: argparse.Namespace) -> int:
     settings = load_settings(args.config)
+    require_extra()
     from vackit.selftest.training import checkpoint, dataset, loop
 
     path = args.output / "checkpoint.npz"
@@ -93,6 +99,7 @@ def _train(args: argparse.Namespace) -> int:
 
 def _validate(args: argparse.Namespace) -> int:
     settings = load_settings(args.config)
+    require_extra()
     from vackit.selftest.training import checkpoint, dataset, loop
 
     model = loop.build_model(settings)
