@@ -95,6 +95,17 @@ class VersionAction(argparse.Action):
         parser.exit()
 
 
+def whole_number(low: int) -> Callable[[str], int]:
+    """Return an argparse type that takes a whole number from ``low``."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit()) or int(text) < low:
+            raise argparse.ArgumentTypeError(f"'{text}' is no whole number from {low}")
+        return int(text)
+
+    return parse
+
+
 def add_common(parser: argparse.ArgumentParser, *, json_output: bool = True) -> None:
     """Add the flags that every command has: ``--json -v --version``."""
     group = parser.add_argument_group("common")

@@ -55,7 +55,7 @@ def test_run_load_ends_its_threads_when_interrupted(plan: LoadPlan) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt, match="^$"):
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
         run_load(replace(plan, instances=2), interrupt)
 
 
@@ -64,20 +64,17 @@ def test_run_load_reports_shapes_that_do_not_fit(plan: LoadPlan) -> None:
         run_load(replace(plan, shapes=((1, 2),)))
 
 
-@pytest.mark.slow  # each process imports everything anew
 def test_run_processes_gives_one_result_a_process(plan: LoadPlan) -> None:
     results = run_processes(replace(plan, processes=2))
     assert [len(result.latencies_ns) for result in results] == [12, 12]
     assert make_report(replace(plan, processes=2), results).num_samples == 24
 
 
-@pytest.mark.slow
 def test_run_processes_reports_what_goes_wrong_in_one(plan: LoadPlan) -> None:
     with pytest.raises(ArtifactError, match="no compiled artifact here"):
         run_processes(replace(plan, processes=2, prefix=plan.prefix / "nothing"))
 
 
-@pytest.mark.slow
 def test_run_processes_reports_a_process_that_dies(
     plan: LoadPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``runstream`` as its users run it: a process of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from vackit.testing.tiny_artifacts import write_tiny_artifact
+
+RUNSTREAM = [
+    sys.executable, "-c", "import sys; from vackit.cli.runstream import main; sys.exit(main())",
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def runstream(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [*RUNSTREAM, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_program_streams_on_the_chosen_device_in_silence() -> None:
+    write_tiny_artifact(Path("mod"), "identity")
+    Path("program.py").write_text(
+        "import numpy as np\n"
+        "from vackit.artifact.store import open_artifact\n"
+        "from vackit.devices.registry import get_device\n"
+        "from vackit.stream.graph import make_graph\n"
+        "from vackit.stream.stream import Stream\n"
+        "with get_device(None).load(open_artifact('mod')) as program:\n"
+        "    with Stream(make_graph(program), workers=2, max_batch=4) as stream:\n"
+        "        samples = [np.full((3, 8, 8), i, np.float32) for i in range(20)]\n"
+        "        print([int(out[0].max()) for out in stream.map(samples)])\n"
+    )
+    done = runstream("program.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{list(range(20))}\n"
+    done = runstream("--device", "null", "program.py")
+    assert done.stdout == f"{[0] * 20}\n"
+
+
+def test_a_program_that_forgets_to_close_its_stream_ends() -> None:
+    write_tiny_artifact(Path("mod"), "identity")
+    Path("program.py").write_text(
+        "import numpy as np\n"
+        "from vackit.artifact.store import open_artifact\n"
+        "from vackit.devices.registry import get_device\n"
+        "from vackit.stream.graph import make_graph\n"
+        "from vackit.stream.stream import Stream\n"
+        "stream = Stream(make_graph(get_device(None).load(open_artifact('mod'))), workers=2)\n"
+        "print(stream.run_sync(np.zeros((3, 8, 8), np.float32))[0].shape)\n"
+    )
+    done = runstream("program.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "(1, 3, 8, 8)\n", "")
+
+
+def test_a_program_may_start_processes_of_its_own() -> None:
+    Path("program.py").write_text(
+        "import multiprocessing\n"
+        "def double(x):\n"
+        "    return 2 * x\n"
+        "if __name__ == '__main__':\n"
+        "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
+        "        print(pool.map(double, [1, 2]))\n"
+    )
+    done = runstream("program.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[2, 4]\n", "")
+
+
+def test_an_error_of_the_sample_is_a_message() -> None:
+    cv2.imwrite("a.png", np.zeros((8, 8, 3), np.uint8))
+    Path("info.json").write_text(
+        json.dumps(
+            {
+                "model_name": "x",
+                "model_lib_path": "none/mod.onnx",
+                "model_graph_path": "none/mod.vackit.json",
+                "model_params_path": "none/mod.onnx.data",
+                "hw_config_file": None,
+            }
+        )
+    )
+    done = runstream(
+        "sample_cls.py", "--file_path", "a.png", "--model_info", "info.json",
+        "--vdsp_params_info", "vdsp.json",
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "none/mod: no compiled artifact here" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_the_sample_classifies_real_images(shared: Path, tmp_path: Path) -> None:
+    # what every commit must keep: the recorded top-1 of the smallest real model
+    from vackit.compiler.pipeline import build
+    from vackit.config.build import load_build_config
+
+    Path("build.yaml").write_text(
+        "name: mobilenet\n"
+        "frontend:\n"
+        "  type: onnx\n"
+        f"  checkpoint: {shared}/models/mobilenetv1_025_keras.onnx\n"
+        "  shape: {input: [1, 3, 224, 224]}\n"
+        "backend: {type: tvm_vacc, dtype: fp32}\n"
+        "workspace: {path: deploy}\n"
+    )
+    build(load_build_config(Path("build.yaml")))
+    config = {
+        "IimageFormat": "RGB_PLANAR", "IimageWidth": 256, "IimageHeight": 256,
+        "ResizeWidth": 256, "ResizeHeight": 256, "ResizeType": "BILINEAR_CV",
+        "CropX": 16, "CropY": 16, "OimageWidth": 224, "OimageHeight": 224,
+        "ColorCvtCode": "NO_CHANGE", "NormaType": "DIV1275_MINUSONE",
+    }  # fmt: skip
+    params = {"OpType": "FUSION_OP_RGB_RESIZE_CVTCOLOR_CROP_NORM_TENSOR", "OpConfig": config}
+    Path("vdsp.json").write_text(json.dumps(params))
+    done = runstream(
+        "sample_cls.py", "--file_path", str(shared / "imagenet/val"),
+        "--model_info", "deploy/mobilenet/mod.model_info.json", "--batch", "8",
+        "--vdsp_params_info", "vdsp.json", "--topk", "1", "--save_dir", "out.txt",
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    synsets = (shared / "imagenet/synsets.txt").read_text().split()
+    right = 0
+    for line in Path("out.txt").read_text().splitlines():
+        path, _, rest = line.partition(": Relay top-0 id: ")
+        right += int(rest.partition(",")[0]) == synsets.index(Path(path).parent.name)
+    baseline = json.loads((shared / "imagenet/baselines.json").read_text())["val"]["models"]
+    # two images: another ONNX Runtime may add floats in another order
+    assert abs(right - baseline["mobilenetv1_025_keras"]["top1_count"]) <= 2

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``runstream``: whose options are whose, and whose words reach stderr."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vackit.cli.runstream import main
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VACKIT_DEVICE", "")  # restored afterwards, whatever the command sets
+    yield
+    logging.getLogger("vackit").setLevel(logging.NOTSET)
+
+
+def script(text: str, name: str = "program.py") -> str:
+    Path(name).write_text(text)
+    return name
+
+
+def test_runstream_gives_the_program_its_own_arguments(capsys: Output) -> None:
+    program = script("import sys; print(sys.argv)")
+    assert main([program, "--file-path", "x", "-v", "--device", "y", "--help"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "['program.py', '--file-path', 'x', '-v', '--device', 'y', '--help']\n"
+    assert err == ""
+
+
+def test_runstream_runs_the_program_as_main(capsys: Output, tmp_path: Path) -> None:
+    program = script(
+        "import sys\n"
+        "import beside, vackit\n"
+        "print(__name__, __file__, sys.modules['__main__'].__dict__ is globals(), beside.VALUE)\n"
+    )
+    script("VALUE = 5", "beside.py")
+    before = (sys.argv, sys.path, sys.modules["__main__"])
+    assert main([program]) == 0
+    assert capsys.readouterr().out == "__main__ program.py True 5\n"
+    assert before == (sys.argv, sys.path, sys.modules["__main__"])
+
+
+def test_runstream_hands_the_device_over(capsys: Output) -> None:
+    program = script("from vackit.devices.registry import get_device\nprint(get_device(None).spec)")
+    assert main(["--device", "null:2", program]) == 0
+    assert capsys.readouterr() == ("null:2\n", "")
+    assert os.environ["VACKIT_DEVICE"] == "null:2"
+
+
+def test_runstream_says_the_device_only_when_verbose(capsys: Output) -> None:
+    program = script("")
+    assert main([program]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["-v", program]) == 0
+    assert capsys.readouterr().err == "device: onnxrt:0 (emulator; no accelerator)\n"
+
+
+def test_runstream_keeps_the_librarys_warnings_back_unless_verbose(capsys: Output) -> None:
+    program = script("import logging; logging.getLogger('vackit.x').warning('careful')")
+    assert main([program]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["-v", program]) == 0
+    assert "warning: careful" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ("sys.exit()", 0, ""),
+        ("sys.exit(7)", 7, ""),
+        ("sys.exit('bye')", 1, "bye\n"),
+        ("raise DataError('cut short', where='a.npz', hint='copy it')", 1,
+         "a.npz: cut short\n  hint: copy it\n"),
+        ("raise KeyboardInterrupt", 130, "interrupted\n"),
+    ],
+    ids=["exit", "exit code", "exit text", "vackit error", "interrupt"],
+)  # fmt: skip
+def test_runstream_ends_as_the_program_ends(
+    capsys: Output, line: str, code: int, message: str
+) -> None:
+    program = script(f"import sys\nfrom vackit.errors import DataError\n{line}")
+    assert main([program]) == code
+    assert capsys.readouterr() == ("", message)
+
+
+def test_runstream_shows_the_programs_traceback_without_its_own_frames(capsys: Output) -> None:
+    program = script("def fail():\n    raise ValueError('mine')\n\nfail()\n")
+    assert main([program]) == 1
+    assert capsys.readouterr().err == (
+        "Traceback (most recent call last):\n"
+        '  File "program.py", line 4, in <module>\n'
+        "    fail()\n"
+        '  File "program.py", line 2, in fail\n'
+        "    raise ValueError('mine')\n"
+        "ValueError: mine\n"
+    )
+
+
+def test_runstream_shows_a_syntax_error_as_python_does(capsys: Output) -> None:
+    assert main([script("def broken(:\n")]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith('  File "program.py", line 1\n')
+    assert err.endswith("SyntaxError: invalid syntax\n")
+
+
+def test_runstream_shows_where_an_interrupt_came_when_verbose(capsys: Output) -> None:
+    assert main(["-v", script("raise KeyboardInterrupt")]) == 130
+    assert 'File "program.py", line 1' in capsys.readouterr().err
+
+
+def test_runstream_prefers_an_existing_path_over_a_sample(capsys: Output) -> None:
+    assert main([script("print('mine')", "sample_cls.py")]) == 0
+    assert capsys.readouterr().out == "mine\n"
+
+
+def test_runstream_finds_a_sample_by_name(capsys: Output) -> None:
+    assert main(["sample_cls.py", "--help"]) == 0
+    assert "Classify images with a compiled model" in capsys.readouterr().out
+
+
+def test_runstream_suggests_a_near_name(capsys: Output) -> None:
+    assert main(["sample_clss.py"]) == 2
+    assert capsys.readouterr().err == (
+        "'sample_clss.py' is neither a file nor a sample; samples: sample_cls.py\n"
+        "  hint: did you mean 'sample_cls.py'?\n"
+    )
+    assert main(["other"]) == 2
+    assert "hint" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "the following arguments are required: SCRIPT"),
+        (["--device"], 2, "argument --device: expected one argument"),
+        (["--devise", "null", "program.py"], 2, "unrecognized arguments: --devise"),
+        (["--device", "nul", "program.py"], 1, "no device named 'nul'"),
+    ],
+    ids=["nothing", "no value", "unknown option", "unknown device"],
+)
+def test_runstream_explains_its_own_mistakes(
+    capsys: Output, arguments: list[str], code: int, message: str
+) -> None:
+    script("print('must not run')")
+    assert main(arguments) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+
+
+def test_runstream_ends_its_options_at_two_dashes(capsys: Output) -> None:
+    program = script("import sys; print(sys.argv)")
+    assert main(["--", program, "a"]) == 0
+    assert capsys.readouterr().out == "['program.py', 'a']\n"

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``vamc devices``."""
+
+import argparse
+import json
+
+import pytest
+
+from vackit.cli import vamc_devices
+from vackit.devices import registry
+from vackit.devices.base import Capabilities
+from vackit.devices.registry import DeviceEntry
+
+
+def test_devices_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert vamc_devices.run(argparse.Namespace(json=False)) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "device  from    available  runs",
+        "null    vackit  yes        fp32, fp16, int8; emulated",
+        "onnxrt  vackit  yes        fp32, fp16, int8; emulated",
+    ]
+
+
+def test_devices_says_why_one_is_unavailable(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [
+        DeviceEntry("card", "acme", "", Capabilities(("int8",), max_batch=16)),
+        DeviceEntry("old", "acme", "no card answers", None),
+    ]
+    monkeypatch.setattr(registry, "device_table", lambda: entries)
+    vamc_devices.run(argparse.Namespace(json=False))
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "card    acme  yes        int8; batch up to 16",
+        "old     acme  no         no card answers",
+    ]
+    vamc_devices.run(argparse.Namespace(json=True))
+    assert json.loads(capsys.readouterr().out) == [
+        {
+            "device": "card",
+            "distribution": "acme",
+            "available": True,
+            "reason": "",
+            "dtypes": ["int8"],
+            "max_batch": 16,
+            "emulated": False,
+        },
+        {
+            "device": "old",
+            "distribution": "acme",
+            "available": False,
+            "reason": "no card answers",
+            "dtypes": [],
+            "max_batch": None,
+            "emulated": None,
+        },
+    ]
+
+
+def test_devices_takes_no_arguments_of_its_own() -> None:
+    parser = argparse.ArgumentParser()
+    vamc_devices.add_arguments(parser)
+    assert parser.parse_args([]) == argparse.Namespace()
