@@ -13,7 +13,6 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from importlib import metadata
 from typing import Any, TypeVar
 
 from vackit._version import __version__
@@ -82,6 +81,7 @@ class VersionAction(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         """Print the versions and leave; OpenCV is imported, so its absence shows here."""
         import platform
+        from importlib import metadata
 
         import cv2
         import onnxruntime

@@ -7,12 +7,15 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from importlib import resources
 from pathlib import Path
 from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING
 
 from vackit.console import Parser, add_common, configure_logging, note, report_failure, run_command
 from vackit.errors import UsageError, VackitError
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 _DESCRIPTION = """\
 Run a Python program, or one of the samples that come with vackit, on a device.
@@ -55,6 +58,8 @@ def _split(argv: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _run(args: argparse.Namespace, arguments: list[str]) -> int:
+    from importlib import resources
+
     from vackit.devices.registry import DEVICE_VARIABLE, get_device
 
     # what the library would say is kept back: the program's stderr is its own
@@ -72,7 +77,9 @@ def _run(args: argparse.Namespace, arguments: list[str]) -> int:
         return _execute(sample, arguments, args.verbose)
 
 
-def _sample(name: str) -> resources.abc.Traversable:
+def _sample(name: str) -> "Traversable":
+    from importlib import resources
+
     folder = resources.files("vackit.samples")
     names = sorted(
         entry.name
