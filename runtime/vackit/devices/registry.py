@@ -183,7 +183,12 @@ def _plugins() -> Iterator[tuple[str, Source]]:
     if chosen == "none":
         return
     wanted = {part.strip() for part in chosen.split(",")} if chosen else None
+    found: set[str] = set()
     for point in metadata.entry_points(group=DEVICE_PLUGINS):
         distribution = point.dist.name if point.dist else "an unknown distribution"
-        if wanted is None or wanted & {point.name, distribution}:
+        names = {point.name, distribution}
+        if wanted is None or wanted & names:
+            found |= names
             yield point.name, Source(point.value, distribution)
+    for name in sorted((wanted or set()) - found):
+        logger.warning("%s names '%s'; no such plug-in is installed", PLUGINS_VARIABLE, name)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The registry: built-ins, plug-ins, the choice of ``auto``."""
 
+import logging
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -184,6 +185,16 @@ def test_plugins_are_narrowed_by_the_environment(
     install(plugin("card", "Card"), plugin("slot", "EmptySlot", "other-vackit"))
     monkeypatch.setenv("VACKIT_PLUGINS", chosen)
     assert [entry.name for entry in device_table()] == names
+
+
+def test_a_chosen_plugin_that_is_not_installed_is_reported(
+    install: Install, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logging.getLogger("vackit"), "propagate", True)
+    install(plugin("card", "Card"))
+    monkeypatch.setenv("VACKIT_PLUGINS", "card,crad")
+    assert get_device("auto").spec == "card:0"
+    assert caplog.messages == ["VACKIT_PLUGINS names 'crad'; no such plug-in is installed"]
 
 
 def test_device_table_keeps_broken_plugins_with_their_reason(install: Install) -> None:
