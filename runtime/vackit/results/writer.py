@@ -147,14 +147,14 @@ class ResultsWriter:
     def _is_same_run(self, path: Path) -> bool:
         try:
             data = read_manifest(path)
+            inputs = data.get("inputs")
+            if inputs is None:
+                inputs = [
+                    {key: entry.get(key) for key in ("input", "input_arrays")}
+                    for entry in manifest_entries(data, path)
+                ]
         except DataError:
             return False  # absent, damaged or of another version: not this run
-        inputs = data.get("inputs")
-        if inputs is None:
-            inputs = [
-                {key: entry.get(key) for key in ("input", "input_arrays")}
-                for entry in manifest_entries(data, path)
-            ]
         return bool(data.get("run") == self._plan["run"] and inputs == self._plan["inputs"])
 
     def _take_complete(self, path: Path) -> None:
