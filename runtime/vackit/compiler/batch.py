@@ -124,12 +124,12 @@ def _rewrite(model: onnx.ModelProto) -> None:
     Each round corrects the first node whose output loses the batch; those behind it are
     only then seen with the shapes they will have.
     """
-    alone = inferred_shapes(model)
     probe = copy_model(model)
-    for value in probe.graph.input:
-        set_shape(value, (_PROBE, *(shape_of(value) or ())[1:]))
     for value in probe.graph.output:
         value.type.tensor_type.ClearField("shape")
+    alone = inferred_shapes(probe)
+    for value in probe.graph.input:
+        set_shape(value, (_PROBE, *(shape_of(value) or ())[1:]))
     done: set[str] = set()
     while True:
         batched = inferred_shapes(probe)

@@ -144,13 +144,15 @@ def add_constant(graph: onnx.GraphProto, base: str, values: NDArray[Any]) -> str
 
 
 def shape_of(value: onnx.ValueInfoProto) -> tuple[int | str | None, ...] | None:
-    """Return a value's shape: numbers, names of symbolic axes, None; None without a rank."""
+    """Return a value's shape: numbers, names of symbolic axes, None; None without a rank.
+
+    Exporters also write an open axis as 0 or -1.
+    """
     tensor = value.type.tensor_type
     if not tensor.HasField("shape"):
         return None
     return tuple(
-        dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None
-        for dim in tensor.shape.dim
+        dim.dim_value if dim.dim_value > 0 else dim.dim_param or None for dim in tensor.shape.dim
     )
 
 

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bring a model to the opset that quantized graphs need."""
 
-import re
-
 import onnx
-from onnx import version_converter
+from onnx import helper, version_converter
 
-from vackit.compiler.graph import copy_model, opset_of
+from vackit.compiler.graph import constants, copy_model, opset_of, reads
 from vackit.compiler.running import largest_difference, open_session, random_feeds, run
 from vackit.errors import ModelError, UnsupportedOpError
 
@@ -61,17 +59,45 @@ _HINT = f"export the model with opset {QUANTIZED_OPSET} or newer, or build fp16 
 
 
 def _stopped_by(model: onnx.ModelProto, words: str, where: object) -> UnsupportedOpError:
-    match = re.search(r"(?:for|op|Op)\s+(?:op_type\s+)?'?([A-Z][A-Za-z0-9]+)'?", words)
-    kind = match.group(1) if match else ""
-    node = next((node for node in model.graph.node if node.op_type == kind), None)
-    what = f"node '{node.name}' ({kind})" if node else "the model"
-    reason = " ".join(words.split())[:200]
+    types = {value.name: value for value in _typed(model).graph.value_info}
+    node = next((node for node in model.graph.node if not _converts(model, node, types)), None)
+    what = f"node '{node.name}' ({node.op_type})" if node else "the model"
+    reason = " ".join(words.split())[-200:]
     return UnsupportedOpError(
         f"{what} of opset {opset_of(model)} has no form in opset {QUANTIZED_OPSET}, "
         f"which int8 needs: {reason}",
         where=where,
         hint=_HINT,
     )
+
+
+def _typed(model: onnx.ModelProto) -> onnx.ModelProto:
+    inferred = onnx.shape_inference.infer_shapes(model)
+    inferred.graph.value_info.extend([*model.graph.input, *model.graph.output])
+    return inferred
+
+
+def _converts(
+    model: onnx.ModelProto, node: onnx.NodeProto, types: dict[str, onnx.ValueInfoProto]
+) -> bool:
+    """Tell whether a node converts as a model of its own."""
+    known = constants(model.graph)
+    read = [name for name in dict.fromkeys(reads(node)) if name not in known]
+    graph = helper.make_graph(
+        [node],
+        "single",
+        [types.get(name, onnx.ValueInfoProto(name=name)) for name in read],
+        [types.get(name, onnx.ValueInfoProto(name=name)) for name in node.output if name],
+        [known[name] for name in dict.fromkeys(reads(node)) if name in known],
+    )
+    single = helper.make_model(
+        graph, opset_imports=list(model.opset_import), ir_version=model.ir_version
+    )
+    try:
+        version_converter.convert_version(single, QUANTIZED_OPSET)
+    except Exception:  # the same unrelated classes as above
+        return False
+    return True
 
 
 def _keep_names(old: onnx.GraphProto, new: onnx.GraphProto) -> None:

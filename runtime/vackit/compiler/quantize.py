@@ -54,8 +54,9 @@ def activation_scale(low: float, high: float) -> ActivationScale:
         raise CalibrationError(f"[{low}, {high}] is no range of values")
     low, high = min(low, 0.0), max(high, 0.0)
     width = max(high - low, ACTIVATION_MAX * SMALLEST_SCALE)
-    nearest = int(-low / width * ACTIVATION_MAX)
-    candidates = (nearest, min(nearest + 1, ACTIVATION_MAX))
+    below = int(-low / width * ACTIVATION_MAX)
+    # one more below: where `high` is dust beside `low`, rounding leaves it no step
+    candidates = range(max(below - 1, 0), min(below + 1, ACTIVATION_MAX) + 1)
     fitting = [(_scale_reaching(low, high, zero), zero) for zero in candidates]
     scale, zero_point = min(fitting)
     rounded = np.float32(max(scale, SMALLEST_SCALE))

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+from typing import ClassVar
+
+import onnx
+import pytest
+
+from vackit.compiler.passes import FLOAT_PASSES, run_float_passes
+from vackit.compiler.passes.base import Pass, run_passes
+from vackit.errors import ModelError
+from vackit.testing import tiny_models
+
+
+class _Step(Pass):
+    name: ClassVar[str] = "step"
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+    def apply(self, model: onnx.ModelProto) -> int:
+        """Count the nodes, or fail."""
+        if self.error:
+            raise self.error
+        return len(model.graph.node)
+
+
+def test_run_passes_records_what_each_changed() -> None:
+    records = run_passes(tiny_models.residual(), [_Step(), _Step()], "m.onnx")
+    assert records == [{"pass": "step", "changes": 5}] * 2
+
+
+def test_run_passes_names_the_file_in_errors_for_users() -> None:
+    with pytest.raises(ModelError, match=r"^m.onnx: no good$"):
+        run_passes(tiny_models.conv(), [_Step(ModelError("no good"))], "m.onnx")
+
+
+def test_run_passes_says_which_pass_failed() -> None:
+    with pytest.raises(RuntimeError, match=r"pass 'step' failed \(after: step\)"):
+        run_passes(tiny_models.conv(), [_Step(), _Step(KeyError("x"))], "m.onnx")
+
+
+def test_float_passes_have_names_and_docstrings_of_their_own() -> None:
+    assert len({step.name for step in FLOAT_PASSES}) == len(FLOAT_PASSES)
+    assert all(type(step).__doc__ for step in FLOAT_PASSES)
+
+
+@pytest.mark.parametrize("kind", sorted(tiny_models.MODELS))
+def test_run_float_passes_keeps_the_signature(kind: str) -> None:
+    model = tiny_models.MODELS[kind]()
+    before = onnx.ModelProto.FromString(model.SerializeToString())
+    run_float_passes(model, "m.onnx")
+    onnx.checker.check_model(model)
+    assert list(model.graph.input) == list(before.graph.input)
+    assert list(model.graph.output) == list(before.graph.output)
+    # what is in its final form already stays
+    assert not any(record["changes"] for record in run_float_passes(model, "m.onnx"))
