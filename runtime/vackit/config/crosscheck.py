@@ -54,7 +54,7 @@ def disagreements(config: BuildConfig, params: VdspParams) -> list[Finding]:
     calibration, runtime = _of_build(config), _of_params(params, config)
     return [
         Finding(
-            f"{step}: {params.source or 'the vdsp params'} has {runtime[step]}, "
+            f"{step}: {params.source or 'the vdsp JSON'} has {runtime[step]}, "
             f"the calibration images get {wanted}",
             file=str(config.source or ""),
         )

@@ -4,7 +4,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from vackit.config.document import Document, KeyPath, Place
+from vackit.config.document import Document, KeyPath, Place, scalar_faults
 from vackit.config.yaml_text import parse_scalar, parse_yaml
 from vackit.errors import ConfigError, Finding
 
@@ -33,7 +33,7 @@ def apply_overrides(
     for text in overrides:
         source = f"--set {text}"
         name, equals, value = text.partition("=")
-        if not equals or not name:
+        if not equals or not name.strip(" ."):
             message = "expected key.path=value"
             findings.append(Finding(message, source, hint="--set backend.dtype=fp16"))
             continue
@@ -44,6 +44,7 @@ def apply_overrides(
             _set(document, path, _value(value.strip(), source), source)
         except ConfigError as error:
             findings += [Finding(fault.message, source) for fault in error.findings]
+    findings += scalar_faults(document)
     if findings:
         raise ConfigError(findings)
 

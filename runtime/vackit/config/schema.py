@@ -13,7 +13,7 @@ from vackit.config.load import type_name
 from vackit.errors import Finding
 
 if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator
+    from jsonschema.protocols import Validator
 
 # where a key that does not belong here belongs instead: (this key path) -> sentence
 Elsewhere = Mapping[KeyPath, str]
@@ -67,8 +67,8 @@ def did_you_mean(word: str, known: list[str]) -> str:
 
 
 @functools.cache
-def _validator(name: str, definition: str) -> "Draft202012Validator":
-    from jsonschema import Draft202012Validator
+def _validator(name: str, definition: str) -> "Validator":
+    from jsonschema import Draft202012Validator, validators
     from referencing import Registry, Resource
 
     schemas = [Resource.from_contents(read_schema(each)) for each in ("build", name)]
@@ -76,7 +76,14 @@ def _validator(name: str, definition: str) -> "Draft202012Validator":
         (resource.id() or "", resource) for resource in schemas
     )
     pointer = f"#/$defs/{definition}" if definition else ""
-    return Draft202012Validator({"$ref": f"{name}.schema.json{pointer}"}, registry=registry)
+    # JSON Schema takes 8.0 for an integer, which would then reach code that counts with it
+    strict = Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: type(value) is int
+    )
+    extend: Any = validators.extend  # its stubs leave it untyped
+    checker = extend(Draft202012Validator, type_checker=strict)
+    validator: Validator = checker({"$ref": f"{name}.schema.json{pointer}"}, registry=registry)
+    return validator
 
 
 def _unknown_keys(
@@ -120,9 +127,11 @@ def _type(document: Document, error: Any) -> Finding:
 
 
 def _enum(document: Document, error: Any) -> Finding:
-    allowed = [_plain(value) for value in error.validator_value]
+    # numbers before words, each in their own order
+    ordered = sorted(error.validator_value, key=lambda v: (v if type(v) is int else 0, _plain(v)))
+    allowed = [_plain(value) for value in ordered]
     near = did_you_mean(_plain(error.instance), allowed)
-    hint = f"use one of: {', '.join(sorted(allowed))}"
+    hint = f"use one of: {', '.join(allowed)}"
     if near and len(allowed) > _SHORT_ENUM:
         hint = f"did you mean {near!r}?"
     return _at(document, error, f"{_show(error.instance)} is not one of the allowed values", hint)
@@ -130,7 +139,8 @@ def _enum(document: Document, error: Any) -> Finding:
 
 def _bound(word: str) -> _Wording:
     def worded(document: Document, error: Any) -> Finding:
-        return _at(document, error, f"{error.instance} is not {word} {error.validator_value}")
+        hint = error.schema.get("x-hint", "")
+        return _at(document, error, f"{error.instance} is not {word} {error.validator_value}", hint)
 
     return worded
 

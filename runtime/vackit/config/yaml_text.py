@@ -146,7 +146,8 @@ def _position(mark: Any) -> Position:
 def _from_yaml(error: yaml.MarkedYAMLError, text: str, name: str) -> Finding:
     # the composer and the scanner always say where, and what
     line, column = _position(error.problem_mark)
-    if text.split("\n")[line - 1][:column].endswith("\t"):
+    lines = [*text.split("\n"), ""]  # the end of the text may count as one more line
+    if lines[line - 1][:column].endswith("\t"):
         problem = "a tab stands where YAML allows only spaces"
         return Finding(f"not YAML: {problem}", name, line, column, hint="indent with spaces")
     context = f" ({error.context})" if error.context else ""

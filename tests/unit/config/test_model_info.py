@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vackit.config.model_info import (
+    ModelInfo,
+    check_model_info,
+    load_model_info,
+    model_info_json,
+)
+from vackit.errors import ConfigError
+
+VALID = Path(__file__).resolve().parents[2] / "examples" / "valid"
+
+
+def write(folder: Path, **values: Any) -> Path:
+    path = folder / "x.json"
+    path.write_text(json.dumps(values))
+    return path
+
+
+def triple(stem: str, suffixes: tuple[str, str, str] = (".so", ".json", ".params")) -> Any:
+    keys = ("model_lib_path", "model_graph_path", "model_params_path")
+    return dict(zip(keys, (stem + suffix for suffix in suffixes), strict=True))
+
+
+def test_load_model_info_resolves_against_its_own_folder() -> None:
+    path = VALID / "model_info.json"
+    assert load_model_info(path) == ModelInfo(
+        model_name="digits",
+        model_lib_path=VALID / "../out/digits/mod.onnx",
+        model_graph_path=VALID / "../out/digits/mod.vackit.json",
+        model_params_path=VALID / "../out/digits/mod.onnx.data",
+        prefix=VALID / "../out/digits/mod",
+        hw_config_file=None,
+        source=path,
+    )
+
+
+def test_load_model_info_reads_a_vendors_triple() -> None:
+    info = load_model_info(VALID / "model_info_vendor.json")
+    assert info.prefix == Path("/deploy/resnet50/mod")
+    assert info.hw_config_file == VALID / "hw_conf.bin"
+
+
+@pytest.mark.parametrize("hardware", [None, ""], ids=["null", "empty"])
+def test_hw_config_file_may_be_empty(hardware: str | None, tmp_path: Path) -> None:
+    path = write(tmp_path, model_name="m", hw_config_file=hardware, **triple("a/m"))
+    assert load_model_info(path).hw_config_file is None
+
+
+def test_prefix_keeps_dots_of_its_own(tmp_path: Path) -> None:
+    path = write(tmp_path, model_name="m", **triple("a/shufflenet_v2_x1.0"))
+    assert load_model_info(path).prefix == tmp_path / "a/shufflenet_v2_x1.0"
+
+
+def test_paths_that_are_written_differently_may_share_a_prefix(tmp_path: Path) -> None:
+    values = triple("./a/m") | {"model_params_path": "a//m.params"}
+    assert load_model_info(write(tmp_path, model_name="m", **values)).prefix == tmp_path / "a/m"
+
+
+def test_triple_of_two_models_is_refused(tmp_path: Path) -> None:
+    values = triple("a/densenet") | {"model_graph_path": "a/cspresnet50.json"}
+    message = r"'a/cspresnet50\.json' is of another model .*: expected a/densenet\.json"
+    with pytest.raises(ConfigError, match=message):
+        load_model_info(write(tmp_path, model_name="m", **values))
+
+
+@pytest.mark.parametrize("lib", ["a/m", "a/.so", ".onnx", "a/m.params"])
+def test_lib_path_needs_its_suffix(lib: str, tmp_path: Path) -> None:
+    values = triple("a/m") | {"model_lib_path": lib}
+    with pytest.raises(ConfigError, match=r"expected a file ending in \.onnx or \.so, got"):
+        load_model_info(write(tmp_path, model_name="m", **values))
+
+
+def test_dynamic_model_leaves_a_note(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, logger="vackit")
+    load_model_info(write(tmp_path, model_name="m", model_dynamic_json="d.json", **triple("m")))
+    (record,) = caplog.records
+    assert "dynamic models do not run on the emulator" in record.getMessage()
+    plain = write(tmp_path, model_name="m", model_dynamic_json=None, **triple("m"))
+    assert check_model_info(plain)[1] == ()
+
+
+def test_model_info_json_is_read_back(tmp_path: Path) -> None:
+    prefix = tmp_path / "v1.0"
+    path = write(tmp_path, **model_info_json(prefix, "m"))
+    assert load_model_info(path).prefix == prefix
+    assert load_model_info(path).model_params_path == tmp_path / "v1.0.onnx.data"
