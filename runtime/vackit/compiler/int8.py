@@ -8,6 +8,7 @@ import onnx
 
 from vackit.compiler.calibration.images import CalibrationSet
 from vackit.compiler.calibration.ranges import Ranges, measure_ranges
+from vackit.compiler.joining import join_concats
 from vackit.compiler.placement import Placement, place
 from vackit.compiler.qdq import insert_qdq
 from vackit.compiler.quantize import ActivationScale, activation_scale
@@ -44,6 +45,7 @@ def quantize_model(
         logger.warning("%s: no Conv, Gemm or MatMul to quantize: all stays float", where)
     samples = progress(images, "calibrating", len(images))
     measured = measure_ranges(model, list(placement.groups), samples, where)
+    placement = join_concats(model.graph, placement, measured)
     ranges = merged(measured, placement)
     _warn_of_constants(ranges, where)
     by_group = {group: activation_scale(*bounds) for group, bounds in ranges.items()}

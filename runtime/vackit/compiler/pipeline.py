@@ -22,7 +22,12 @@ from vackit.compiler.frontend import read_model
 from vackit.compiler.half import to_half
 from vackit.compiler.int8 import quantize_model
 from vackit.compiler.opset import raise_opset
-from vackit.compiler.passes import PassRecord, run_float_passes, run_passes
+from vackit.compiler.passes import (
+    PassRecord,
+    run_float_passes,
+    run_integer_passes,
+    run_passes,
+)
 from vackit.compiler.passes.append_softmax import AppendSoftmax
 from vackit.compiler.placement import conv_names, excluded_nodes
 from vackit.compiler.report import BuildReport
@@ -139,6 +144,8 @@ def _to_float_form(
     records += run_float_passes(model, where)
     is_free = free_batch(model, alone, where)
     records.append({"pass": "free_batch", "changes": int(is_free)})
+    if config.backend.dtype == "int8":
+        records += run_integer_passes(model, where)
     set_output_shapes(model, where)
     if config.extra_ops is not None:
         records += run_passes(model, [EXTRA_OPS[config.extra_ops.type]()], where)

@@ -37,3 +37,17 @@ def flags_of(cpuinfo: str) -> tuple[str, ...]:
             present = set(value.split())
             return tuple(flag for flag in _ARITHMETIC if flag in present)
     return ()
+
+
+@cache
+def cpu_model() -> str:
+    """Return the processor's name as Linux gives it, elsewhere its architecture."""
+    try:
+        text = _CPUINFO.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return platform.machine()
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            return value.strip()
+    return platform.machine()

@@ -9,7 +9,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from vackit.compiler.graph import add_constant, constants, inferred_shapes, set_nodes, values_of
+from vackit.compiler.graph import (
+    add_constant,
+    constants,
+    inferred_shapes,
+    set_nodes,
+    taken_names,
+    values_of,
+)
 from vackit.compiler.layout.roles import Order, Role, input_axis, orders_freely, permuted, role
 from vackit.compiler.layout.trace import Trace, View
 from vackit.compiler.layout.uses import Mask, Survey
@@ -43,6 +50,7 @@ class _Relay:
         self.trace = Trace(model, shapes)
         self.survey = Survey(model, self.trace, shapes)
         self.known = constants(model.graph)
+        self.taken = taken_names(model.graph)
         self.orders: dict[str, Order] = {}
         self.nodes: list[onnx.NodeProto] = []
         self.joins: dict[tuple[tuple[str, int, int], ...], str] = {}
@@ -144,7 +152,10 @@ class _Relay:
         return self.slices[key]
 
     def _add(self, op_type: str, inputs: list[str], **attributes: Any) -> str:
-        name = f"{inputs[0]}_{op_type.lower()}_{len(self.nodes)}"
+        number = len(self.nodes)
+        while (name := f"{inputs[0]}_{op_type.lower()}_{number}") in self.taken:
+            number += 1
+        self.taken.add(name)
         self.nodes.append(helper.make_node(op_type, inputs, [name], name=name, **attributes))
         return name
 

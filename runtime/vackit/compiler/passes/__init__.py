@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The graph passes, one a file, and the order in which they run.
 
-A new pass is a file here, a line in `FLOAT_PASSES` and a test beside its siblings.
+A new pass is a file here, a line in `FLOAT_PASSES` or `INTEGER_PASSES` and a test beside
+its siblings.
 """
 
 import onnx
@@ -12,9 +13,13 @@ from vackit.compiler.passes.constants_to_initializers import ConstantsToInitiali
 from vackit.compiler.passes.conv_to_gemm import ConvToGemm
 from vackit.compiler.passes.fold_batch_norm import FoldBatchNorm
 from vackit.compiler.passes.fold_constants import FoldConstants
+from vackit.compiler.passes.fold_shapes import FoldShapes
+from vackit.compiler.passes.fold_stem import FoldStem
 from vackit.compiler.passes.fuse_clip import FuseClip
+from vackit.compiler.passes.pad_channels import PadChannels
 from vackit.compiler.passes.remove_dead import RemoveDead
 from vackit.compiler.passes.remove_identity import RemoveIdentity
+from vackit.compiler.passes.untangle_channels import UntangleChannels
 
 # in the order in which they run: each leaves the graph in the form that the next looks for
 FLOAT_PASSES: tuple[Pass, ...] = (
@@ -28,9 +33,32 @@ FLOAT_PASSES: tuple[Pass, ...] = (
     RemoveDead(),
 )
 
-__all__ = ["FLOAT_PASSES", "Pass", "PassRecord", "run_float_passes", "run_passes"]
+# what makes integer kernels fast, on the float form with its batch settled
+INTEGER_PASSES: tuple[Pass, ...] = (
+    FoldShapes(),
+    UntangleChannels(),
+    RemoveDead(),
+    PadChannels(),
+    FoldStem(),
+    RemoveDead(),
+)
+
+__all__ = [
+    "FLOAT_PASSES",
+    "INTEGER_PASSES",
+    "Pass",
+    "PassRecord",
+    "run_float_passes",
+    "run_integer_passes",
+    "run_passes",
+]
 
 
 def run_float_passes(model: onnx.ModelProto, where: object) -> list[PassRecord]:
     """Run `FLOAT_PASSES` over ``model`` in place; return what each changed."""
     return run_passes(model, FLOAT_PASSES, where)
+
+
+def run_integer_passes(model: onnx.ModelProto, where: object) -> list[PassRecord]:
+    """Run `INTEGER_PASSES` over ``model`` in place; return what each changed."""
+    return run_passes(model, INTEGER_PASSES, where)

@@ -142,6 +142,15 @@ def test_relay_gives_the_same_bytes_twice() -> None:
     assert first == second
 
 
+@pytest.mark.parametrize("width", ["0.5", "1.0", "1.5"], ids=str)
+def test_relay_twice_names_no_node_twice(width: str) -> None:
+    model = freed(shufflenet_v2("slice", width, size=32, num_classes=10, batch_norm=False))
+    for arrange in (by_first_use, padded_to(16, 1.0), by_first_use, padded_to(8, 1.0)):
+        relay(model, arrange)
+    names = [node.name for node in model.graph.node]
+    assert len(names) == len(set(names))
+
+
 def test_relay_keeps_weights_that_others_share() -> None:
     b = GraphBuilder(13, batch_norm=False)
     weight = b.weight((4, 3, 1, 1), 3)
