@@ -122,7 +122,7 @@ def _note_backend(document: Document, config: BuildConfig) -> None:
     quantize = written(document, ("backend", "quantize"))
     for key in QUANTIZE_KEYS_NOT_READ if dtype == "int8" else ():
         if document.has((*quantize, key)):
-            message = "this version quantizes every layer it can: not acted on"
+            message = "this version does not act on it"
             document.note(message, (*quantize, key))
     extra = written(document, ("graph", "extra_ops"))
     if (document.get(extra) or {}).get("params") and config.extra_ops is None:

@@ -36,11 +36,9 @@ KEYS_2023: dict[KeyPath, tuple[KeyPath, ...]] = {
 # Keys of `backend.quantize` that choose what is quantized, and so change an int8 model's
 # numbers, but that this version's compiler does not read.
 QUANTIZE_KEYS_NOT_READ = (
-    "exclude_layers",
     "ops_usingfp",
     "quantize_mode",
     "quantize_operators",
-    "skip_conv_layers",
     "skip_matmul_layers",
 )
 
