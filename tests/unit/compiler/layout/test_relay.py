@@ -147,6 +147,7 @@ def test_relay_twice_names_no_node_twice(width: str) -> None:
     model = freed(shufflenet_v2("slice", width, size=32, num_classes=10, batch_norm=False))
     for arrange in (by_first_use, padded_to(16, 1.0), by_first_use, padded_to(8, 1.0)):
         relay(model, arrange)
+        RemoveDead().apply(model)
     names = [node.name for node in model.graph.node]
     assert len(names) == len(set(names))
 
