@@ -7,8 +7,9 @@ all processes side by side.
 
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from vackit.files import write_atomic
 
 # Images of one message to a worker: enough to hide its cost, few enough to share out evenly
 _CHUNK = 8
+# Chunks that wait for each worker, so that it never waits for this process
+_AHEAD = 3
 # Fewer images than this are done before a second process has started
 _WORTH_A_WORKER = 48
 
@@ -182,24 +185,21 @@ def _convert_here(settings: Settings, chunk: list[Pair]) -> list[Outcome]:
 
 
 def _in_processes(settings: Settings, chunks: list[list[Pair]], jobs: int) -> Iterator[Outcome]:
-    """Share the chunks out to ``jobs`` processes, of which this one is the first.
-
-    The others take chunks from the front; this one takes back what they have not begun,
-    from the end, so all of them finish together.
-    """
+    """Share the chunks out to ``jobs`` processes, of which this one is the first."""
     # started afresh, not forked: a fork copies locks that other threads hold
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs - 1, mp_context=context, initializer=start_worker)
+    left = deque(chunks)
+    given: set[Future[list[Outcome]]] = set()
     try:
-        futures = [
-            pool.submit(convert_chunk, settings.dataset, settings.target, chunk, settings.force)
-            for chunk in chunks
-        ]
-        for future, chunk in zip(reversed(futures), reversed(chunks), strict=True):
-            if future.cancel():
-                yield from _convert_here(settings, chunk)
-        for future in futures:
-            if not future.cancelled():
+        while left or given:
+            while left and len(given) < _AHEAD * (jobs - 1):
+                arguments = (settings.dataset, settings.target, left.popleft(), settings.force)
+                given.add(pool.submit(convert_chunk, *arguments))
+            if left:
+                yield from _convert_here(settings, left.pop())
+            done, given = wait(given, None if not left else 0, FIRST_COMPLETED)
+            for future in done:
                 yield from future.result()
     except BrokenProcessPool as error:
         raise DataError(
