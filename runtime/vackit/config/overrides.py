@@ -67,7 +67,8 @@ def _split(
         head = f"{'.'.join(parent)}."
         if name.startswith(head):
             rest = name.removeprefix(head)
-            known = document.get(rename(parent)[0]) or {}
+            known = document.get(rename(parent)[0])
+            known = known if isinstance(known, dict) else {}
             inner = next((key for key in known if rest.startswith(f"{key}.")), rest)
             index = rest.removeprefix(inner).strip(".")
             return (*parent, inner, *_steps(index))

@@ -64,6 +64,18 @@ def test_override_of_an_input_in_a_2023_file() -> None:
     assert config.frontend.shape == {"input": (1, 3, 32, 32)}
 
 
+@pytest.mark.parametrize("shape", ["5", "null"])
+def test_override_of_an_input_where_the_file_has_no_shapes(shape: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    text = (VALID / "build_minimal.yaml").read_text()
+    path.write_text(text.replace("{input: [1, 3, 8, 8]}", shape))
+    if shape == "null":
+        assert load("frontend.shape.a=[1, 2]", path=path).frontend.shape == {"a": (1, 2)}
+    else:
+        with pytest.raises(ConfigError, match=r"frontend\.shape holds 5, nothing can be set"):
+            load("frontend.shape.a=[1, 2]", path=path)
+
+
 def test_override_makes_the_mappings_on_its_way() -> None:
     path = VALID / "build_minimal.yaml"
     config = load("graph.extra_ops.type=softmax", "dataset.path=images", path=path)
