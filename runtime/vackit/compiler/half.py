@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make the fp16 form: float16 weights, inputs and outputs, float32 arithmetic between."""
 
-from collections.abc import MutableSequence
-
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from vackit.compiler.graph import copy_model, replace, replace_uses, set_nodes
 from vackit.errors import ModelError
 
 # what these read from their constants steers shapes; it keeps its full precision
@@ -23,14 +22,11 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises:
         ModelError: A weight is beyond what float16 holds (65504).
     """
-    half = onnx.ModelProto()
-    half.CopyFrom(model)
+    half = copy_model(model)
     graph = half.graph
     before = [*_narrow_weights(graph), *_narrow_inputs(graph)]
     after = _narrow_outputs(graph)
-    nodes = [*before, *graph.node, *after]
-    del graph.node[:]
-    graph.node.extend(nodes)
+    set_nodes(graph, [*before, *graph.node, *after])
     del graph.value_info[:]
     return half
 
@@ -62,7 +58,7 @@ def _narrow_inputs(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
     for value in graph.input:
         if value.type.tensor_type.elem_type == TensorProto.FLOAT:
             inside = f"{value.name}/float32"
-            _rename_uses(graph, value.name, inside)
+            replace_uses(graph, value.name, inside)
             casts.append(_cast(value.name, inside, TensorProto.FLOAT))
             value.type.tensor_type.elem_type = TensorProto.FLOAT16
     return casts
@@ -73,9 +69,9 @@ def _narrow_outputs(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
     for value in graph.output:
         if value.type.tensor_type.elem_type == TensorProto.FLOAT:
             inside = f"{value.name}/result"
-            _rename_uses(graph, value.name, inside)
+            replace_uses(graph, value.name, inside)
             for node in graph.node:
-                _replace(node.output, value.name, inside)
+                replace(node.output, value.name, inside)
             casts.append(_cast(inside, value.name, TensorProto.FLOAT16))
             value.type.tensor_type.elem_type = TensorProto.FLOAT16
     return casts
@@ -83,17 +79,3 @@ def _narrow_outputs(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
 
 def _cast(source: str, target: str, dtype: int) -> onnx.NodeProto:
     return helper.make_node("Cast", [source], [target], name=f"{target}/Cast", to=dtype)
-
-
-def _rename_uses(graph: onnx.GraphProto, old: str, new: str) -> None:
-    for node in graph.node:
-        _replace(node.input, old, new)
-        for attribute in node.attribute:
-            for inner in [attribute.g, *attribute.graphs]:
-                _rename_uses(inner, old, new)
-
-
-def _replace(names: MutableSequence[str], old: str, new: str) -> None:
-    for position, name in enumerate(names):
-        if name == old:
-            names[position] = new

@@ -2,17 +2,22 @@
 """Write a tiny artifact in milliseconds, without a build YAML: for tests of what runs it."""
 
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import onnx
 
 from vackit._version import tool_versions
 from vackit.artifact.manifest import Manifest
 from vackit.artifact.store import GRAPH_SUFFIX, WEIGHTS_SUFFIX, Artifact, write_artifact
-from vackit.compiler.emit import serialize
+from vackit.compiler.calibration.ranges import measure_ranges
+from vackit.compiler.emit import serialize, signature
 from vackit.compiler.half import to_half
+from vackit.compiler.int8 import merged
+from vackit.compiler.placement import place
+from vackit.compiler.qdq import insert_qdq
+from vackit.compiler.quantize import activation_scale
+from vackit.compiler.running import random_feeds
 from vackit.files import sha256_bytes
-from vackit.tensors import TensorSpec
 from vackit.testing.tiny_models import MODELS
 
 
@@ -24,21 +29,26 @@ def write_tiny_artifact(
     Args:
         prefix: Where; its folder is made.
         kind: A key of `tiny_models.MODELS`.
-        dtype: ``"fp32"`` or ``"fp16"`` (float16 inputs and outputs).
+        dtype: ``"fp32"``, ``"fp16"`` (float16 inputs and outputs) or ``"int8"``, calibrated
+            on a few seeded samples.
         fixed_batch: Fix the batch to 1, as for a graph that allows no other.
     """
     model = MODELS[kind](batch=1 if fixed_batch else "N")
     source = model.SerializeToString(deterministic=True)
+    quantization = None
     if dtype == "fp16":
         model = to_half(model)
+    elif dtype == "int8":
+        quantization = _quantize(model)
     graph, weights = serialize(model, prefix.name + WEIGHTS_SUFFIX)
+    inputs, outputs = signature(model)
     manifest = Manifest(
         name=f"tiny_{kind}",
         dtype=dtype,
-        inputs=tuple(_spec(value) for value in model.graph.input),
-        outputs=tuple(_spec(value) for value in model.graph.output),
+        inputs=inputs,
+        outputs=outputs,
         max_batch=1 if fixed_batch else None,
-        quantization=None,
+        quantization=quantization,
         preprocessing=(),
         tools=tool_versions("onnx", "onnxruntime"),
         model_sha256=sha256_bytes(source),
@@ -46,8 +56,11 @@ def write_tiny_artifact(
     return write_artifact(prefix, manifest, {GRAPH_SUFFIX: graph, WEIGHTS_SUFFIX: weights})
 
 
-def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
-    tensor = value.type.tensor_type
-    shape = tuple(dim.dim_value or None for dim in tensor.shape.dim)
-    dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
-    return TensorSpec(value.name, shape, dtype, "NCHW" if len(shape) == 4 else "")
+def _quantize(model: onnx.ModelProto) -> dict[str, Any]:
+    placement = place(model)
+    samples = [(f"sample {seed}", random_feeds(model.graph, 1, seed)) for seed in range(4)]
+    measured = measure_ranges(model, list(placement.groups), samples, "tiny")
+    ranges = merged(measured, placement)
+    scales = {name: activation_scale(*ranges[group]) for name, group in placement.groups.items()}
+    insert_qdq(model, placement, scales)
+    return {"calibrate_mode": "max", "ranges": {name: list(r) for name, r in ranges.items()}}
