@@ -71,4 +71,5 @@ def _jpeg(data: bytes) -> tuple[tuple[int, int], bool]:
             position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
             if marker == _SCAN:
                 break
-    return size, data.find(_JPEG_END, position) >= 0 if position < len(data) else False
+    # from the end, where it is in most files
+    return size, position < len(data) and data.rfind(_JPEG_END, position) >= 0
