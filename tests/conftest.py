@@ -28,5 +28,6 @@ def shared() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _no_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_plugins(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     monkeypatch.setenv("VACKIT_PLUGINS", "none")
+    monkeypatch.setenv("VACKIT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))

@@ -1,29 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every device by name: built-ins in a table, others from entry points.
 
-The environment is read here and nowhere else: ``VACKIT_DEVICE`` names the device where a
-caller leaves the choice open, ``VACKIT_PLUGINS`` narrows the plug-ins (``none``, or device
-or distribution names separated by commas). Nothing heavy is imported before a device is
-asked for.
+``VACKIT_DEVICE`` names the device where a caller leaves the choice open, ``VACKIT_PLUGINS``
+narrows the plug-ins (``none``, or device or distribution names separated by commas).
+Nothing heavy is imported before a device is asked for.
 """
 
 import importlib
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from vackit.config.environment import DEVICE_VARIABLE as DEVICE_VARIABLE
+from vackit.config.environment import PLUGINS_VARIABLE as PLUGINS_VARIABLE
+from vackit.config.environment import variable
 from vackit.console import DEVICE_PLUGINS
 from vackit.errors import DeviceError, DeviceNotFoundError, DeviceUnavailableError, UsageError
 
 if TYPE_CHECKING:
     from vackit.devices.base import Capabilities, Device
 
-DEVICE_VARIABLE = "VACKIT_DEVICE"
-PLUGINS_VARIABLE = "VACKIT_PLUGINS"
 AUTO = "auto"
 EMULATOR = "onnxrt"
 
@@ -77,7 +76,7 @@ def get_device(spec: str | None = AUTO, index: int | None = None) -> "Device":
         DeviceUnavailableError: Its runtime or its hardware is not there.
     """
     if spec is None:
-        spec = os.environ.get(DEVICE_VARIABLE) or AUTO
+        spec = variable(DEVICE_VARIABLE) or AUTO
     name, spec_index = _parse(spec)
     if None not in (index, spec_index) and index != spec_index:
         raise UsageError(f"device '{spec}' is not the one with index {index}")
@@ -179,7 +178,7 @@ def _sources() -> dict[str, Source]:
 
 
 def _plugins() -> Iterator[tuple[str, Source]]:
-    chosen = os.environ.get(PLUGINS_VARIABLE)
+    chosen = variable(PLUGINS_VARIABLE)
     if chosen == "none":
         return
     wanted = {part.strip() for part in chosen.split(",")} if chosen else None
