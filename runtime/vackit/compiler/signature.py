@@ -25,7 +25,8 @@ def set_inputs(
     Args:
         model: Changed in place. All its inner shapes are forgotten.
         shapes: ``frontend.shape``: per input its shape with the batch first. Where it is
-            empty the model's own shapes must be complete.
+            empty the model's own shapes must be complete; one entry is taken for a single
+            input whatever its name, which exporters choose, and a warning says so.
         where: What to name in errors: the build YAML.
 
     Raises:
@@ -34,6 +35,14 @@ def set_inputs(
     """
     graph = model.graph
     names = [value.name for value in graph.input]
+    if len(names) == len(shapes) == 1 and names != list(shapes):
+        logger.warning(
+            "%s: frontend.shape names '%s'; taken for the model's one input, '%s'",
+            where,
+            next(iter(shapes)),
+            names[0],
+        )
+        shapes = {names[0]: next(iter(shapes.values()))}
     if shapes:
         _check_names(names, list(shapes), where)
     for value in list(graph.input):

@@ -41,11 +41,21 @@ def test_set_inputs_asks_for_a_shape_when_neither_has_it() -> None:
         set_inputs(model, {}, "x.yaml")
 
 
-def test_set_inputs_gives_the_name_when_a_single_input_is_called_otherwise() -> None:
-    with pytest.raises(ModelError, match=r"names 'data'; the model's inputs are input") as caught:
-        set_inputs(tiny_models.conv(), {"data": (1, 3, 8, 8)}, "x.yaml")
-    assert caught.value.hint == "did you mean 'input'?"
-    assert caught.value.where == "x.yaml"
+def test_set_inputs_takes_one_shape_for_one_input_whatever_its_name(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = tiny_models.conv("N")
+    set_inputs(model, {"data": (1, 3, 8, 8)}, "x.yaml")
+    assert shape_of(model.graph.input[0]) == (1, 3, 8, 8)
+    assert "x.yaml: frontend.shape names 'data'; taken for the model's one input" in caplog.text
+
+
+def test_set_inputs_names_the_input_that_a_name_is_near() -> None:
+    build = tiny_models.Builder()
+    build.add("Add", ["left", "right"], "output")
+    model = build.model({"left": [1, 2], "right": [1, 2]}, {"output": [1, 2]})
+    with pytest.raises(ModelError, match=r"names 'data'; the model's inputs are left, right"):
+        set_inputs(model, {"data": (1, 2)}, "x.yaml")
 
 
 def test_set_inputs_names_an_input_that_the_config_leaves_out() -> None:
