@@ -67,7 +67,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     model = _parse(path, _read_bytes(path))
     _load_external_data(model, path)
     _check(model, path)
-    _drop_initializer_inputs(model.graph)
+    _drop_initializer_inputs(model)
     _name_nodes(model.graph)
     return model
 
@@ -191,7 +191,10 @@ def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
             yield from _tensors(inner)
 
 
-def _drop_initializer_inputs(graph: onnx.GraphProto) -> None:
+def _drop_initializer_inputs(model: onnx.ModelProto) -> None:
+    graph = model.graph
+    # before IR version 4 every initializer had to be an input too
+    model.ir_version = max(model.ir_version, 4)
     weights = {tensor.name for tensor in graph.initializer}
     for position in reversed(range(len(graph.input))):
         if graph.input[position].name in weights:

@@ -13,25 +13,29 @@ _SHAPE_OPS = frozenset({"Resize", "Upsample", "Range", "Pad", "Clip"})
 _MAX = float(np.finfo(np.float16).max)
 
 
-def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
+def to_half(model: onnx.ModelProto, where: object = "") -> onnx.ModelProto:
     """Return ``model`` with float16 storage and signature; its arithmetic stays float32.
 
     Names of inputs and outputs stay. Weights are rounded half to even; those of a single
     element and those that steer shapes stay float32.
+
+    Args:
+        model: float32; left as it is.
+        where: What to name in errors: the model's file.
 
     Raises:
         ModelError: A weight is beyond what float16 holds (65504).
     """
     half = copy_model(model)
     graph = half.graph
-    before = [*_narrow_weights(graph), *_narrow_inputs(graph)]
+    before = [*_narrow_weights(graph, where), *_narrow_inputs(graph)]
     after = _narrow_outputs(graph)
     set_nodes(graph, [*before, *graph.node, *after])
     del graph.value_info[:]
     return half
 
 
-def _narrow_weights(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+def _narrow_weights(graph: onnx.GraphProto, where: object) -> list[onnx.NodeProto]:
     kept = {name for node in graph.node if node.op_type in _SHAPE_OPS for name in node.input}
     casts = []
     for tensor in graph.initializer:
@@ -45,6 +49,7 @@ def _narrow_weights(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
         if not largest <= _MAX:
             raise ModelError(
                 f"initializer '{name}' holds {largest:g}, float16 ends at {_MAX:g}",
+                where=where,
                 hint="build with --set backend.dtype=fp32",
             )
         stored = f"{name}/float16"

@@ -51,6 +51,8 @@ def raise_opset(model: onnx.ModelProto, where: object) -> int:
             where=where,
             hint=_HINT,
         )
+    # the shapes it noted are those of one sample
+    del converted.graph.value_info[:]
     model.CopyFrom(converted)
     return 1
 

@@ -113,7 +113,7 @@ def _compile(
         quantization = quantize_model(model, config.backend.quantize, images, excluded, checkpoint)
         tools["opencv"] = _opencv_version()
     elif config.backend.dtype == "fp16":
-        model = to_half(model)
+        model = to_half(model, checkpoint)
     inputs, outputs = signature(model)
     return model, Manifest(
         name=config.name,

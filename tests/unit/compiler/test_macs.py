@@ -19,7 +19,11 @@ def _saved(model: onnx.ModelProto, folder: Path) -> Path:
 def test_inspect_model_counts_what_is_known(tmp_path: Path) -> None:
     summary = inspect_model(_saved(tiny_models.classifier(), tmp_path))
     assert summary.operators == {
-        "Conv": 1, "Flatten": 1, "Gemm": 1, "GlobalAveragePool": 1, "Relu": 1
+        "Conv": 1,
+        "Flatten": 1,
+        "Gemm": 1,
+        "GlobalAveragePool": 1,
+        "Relu": 1,
     }
     assert summary.num_parameters == (8 * 3 * 9 + 8) + (10 * 8 + 10)
     assert summary.num_multiply_adds == 8 * 64 * 27 + 10 * 8

@@ -90,7 +90,8 @@ class CalibrationSet:
                 where=path,
                 hint=_resizing_hint(self._ops, spec.sample_shape[1:]),
             )
-        _check_finite(array, path)
+        if not np.isfinite(array).all():
+            raise CalibrationError("preprocessed, it holds NaN or infinity", where=path)
         return {spec.name: array[np.newaxis].astype(spec.dtype, copy=False)}
 
     def _from_npz(self, path: Path) -> Feeds:
@@ -109,7 +110,6 @@ class CalibrationSet:
                     f"{spec.sample_shape[1:]}",
                     where=path,
                 )
-            _check_finite(array, path)
             feeds[spec.name] = array.astype(spec.dtype, copy=False)
         return feeds
 
@@ -144,11 +144,6 @@ def _chosen(dataset: Dataset, root: Path) -> list[Path]:
             len(found),
         )
     return spread(found, count)
-
-
-def _check_finite(array: NDArray[Any], path: Path) -> None:
-    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
-        raise CalibrationError("preprocessed, it holds NaN or infinity", where=path)
 
 
 def _resizing_hint(ops: Sequence[ProcessOp], wanted: tuple[int, ...]) -> str:
