@@ -14,19 +14,22 @@ from vackit.errors import ModelError
 Arrays = dict[str, NDArray[Any]]
 
 
-def open_session(model: onnx.ModelProto | str, where: object) -> ort.InferenceSession:
+def open_session(
+    model: onnx.ModelProto | str, where: object, *, threads: int = 0
+) -> ort.InferenceSession:
     """Return a session on the CPU that keeps its warnings to itself.
 
     Args:
         model: The model, or the path of its file (for weights beside it).
         where: What to name in the error.
+        threads: For the work inside one node; 0: one per processor.
 
     Raises:
         ModelError: ONNX Runtime does not take the model; its own words follow.
     """
     options = ort.SessionOptions()
     options.log_severity_level = 4
-    options.intra_op_num_threads = 0
+    options.intra_op_num_threads = threads
     source = model if isinstance(model, str) else model.SerializeToString()
     try:
         return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of each value over the calibration set: extremes and a histogram.
+
+The result depends only on which elements were seen, never on their order or on how the work
+was divided. Bins are powers of two wide: bin b of width 2^e holds b * 2^e <= x < (b + 1) *
+2^e. When a value outgrows its bins they are merged in pairs, which is exact as bins nest;
+e is the smallest exponent at which the range, zero included, spans no more than `NUM_BINS`
+bins. All counts are integers. Multiplying a float32 by a power of two
+is exact in float64, so each element has one bin.
+
+The extremes are those of all elements. The histogram takes every n-th element of a value, at
+most `SAMPLES` of them an image; n is a prime that divides no axis, so that rows, columns
+and channels are met evenly. docs/calibration.md has what the sampling costs in accuracy.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+NUM_BINS = 4096
+SAMPLES = 4096
+# bins no finer than the smallest scale that quantization uses
+SMALLEST_EXPONENT = -40
+# raise it with every change that gives other statistics from the same images
+VERSION = 1
+
+Counts = NDArray[np.int64]
+
+
+class Statistics:
+    """Extremes and histograms of some values.
+
+    Bin b of value i lies at ``counts[i, b % NUM_BINS]``: no more than `NUM_BINS` bins are in
+    use at a time, so none collide, and nothing moves when a range grows downward.
+
+    Attributes:
+        low, high: Extremes, float64, shape (values,); inf and -inf before any element.
+        exponent: Of the bin widths, int64, shape (values,).
+        counts: int64, shape (values, NUM_BINS).
+        num_seen: Elements that the extremes are taken over, int64, shape (values,).
+        num_images: How many images were observed.
+    """
+
+    def __init__(self, num_values: int) -> None:
+        self.low = np.full(num_values, np.inf)
+        self.high = np.full(num_values, -np.inf)
+        self.exponent = np.full(num_values, SMALLEST_EXPONENT, np.int64)
+        self.counts = np.zeros((num_values, NUM_BINS), np.int64)
+        self.num_seen = np.zeros(num_values, np.int64)
+        self.num_images = 0
+
+    def observe(self, index: int, array: NDArray[np.float32]) -> bool:
+        """Take in one image's elements of value ``index``.
+
+        Returns:
+            Whether they are finite; if not, nothing is taken in.
+        """
+        if not array.size:
+            return True
+        with np.errstate(invalid="ignore"):
+            low, high = float(array.min()), float(array.max())
+        if not (np.isfinite(low) and np.isfinite(high)):
+            return False
+        if low < self.low[index] or high > self.high[index]:
+            self._widen(index, low, high)
+        sample = array.reshape(-1)[:: stride(array.shape)]
+        scale = 2.0 ** -float(self.exponent[index])
+        # float64: in float32 a tiny negative element could round up to zero, into bin 0
+        steps = np.multiply(sample, scale, dtype=np.float64)
+        bins = np.floor(steps).astype(np.int64)
+        self.counts[index] += np.bincount(bins & (NUM_BINS - 1), minlength=NUM_BINS)
+        self.num_seen[index] += array.size
+        return True
+
+    def merge(self, other: "Statistics") -> None:
+        """Take in what another one has seen, of the same values; ``other`` may change."""
+        for index in range(len(self.low)):
+            self._widen(index, other.low[index], other.high[index])
+            other._coarsen(index, int(self.exponent[index]))
+        self.counts += other.counts
+        self.num_seen += other.num_seen
+        self.num_images += other.num_images
+
+    def histogram(self, index: int) -> "Histogram":
+        """Return value ``index``'s histogram, from the bin of its smallest element on."""
+        used = np.flatnonzero(self.counts[index])
+        if not used.size:
+            return Histogram(0, int(self.exponent[index]), np.zeros(1, np.int64))
+        bins = self._bins(index, used)
+        counts = np.zeros(int(bins.max() - bins.min()) + 1, np.int64)
+        counts[bins - bins.min()] = self.counts[index, used]
+        return Histogram(int(bins.min()), int(self.exponent[index]), counts)
+
+    def _widen(self, index: int, low: float, high: float) -> None:
+        low, high = min(low, self.low[index]), max(high, self.high[index])
+        self._coarsen(index, exponent_for(low, high))
+        self.low[index], self.high[index] = low, high
+
+    def _coarsen(self, index: int, exponent: int) -> None:
+        steps = exponent - int(self.exponent[index])
+        if steps <= 0:
+            return
+        used = np.flatnonzero(self.counts[index])
+        merged = np.zeros(NUM_BINS, np.int64)
+        bins = self._bins(index, used) >> min(steps, 62)
+        np.add.at(merged, bins & (NUM_BINS - 1), self.counts[index, used])
+        self.counts[index], self.exponent[index] = merged, exponent
+
+    def _bins(self, index: int, slots: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return the numbers of the bins that lie at ``slots``."""
+        first = np.floor(min(self.low[index], 0.0) * 2.0 ** -float(self.exponent[index]))
+        return np.asarray(int(first) + (slots - int(first)) % NUM_BINS, np.int64)
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Bins of one width from ``first`` on; bin b starts at ``b * 2**exponent``."""
+
+    first: int
+    exponent: int
+    counts: Counts
+
+    @property
+    def width(self) -> float:
+        """Return the width of a bin."""
+        return 2.0**self.exponent
+
+    @property
+    def edges(self) -> NDArray[np.float64]:
+        """Return where the bins begin, and where the last one ends."""
+        return np.asarray((self.first + np.arange(len(self.counts) + 1)) * self.width, np.float64)
+
+
+def exponent_for(low: float, high: float) -> int:
+    """Return the smallest exponent whose bins span ``low``, zero and ``high``.
+
+    It grows with the range: the exponent for two ranges together is never smaller than
+    that for one of them.
+    """
+    low, high = min(low, 0.0), max(high, 0.0)
+    width = max((high - low) / NUM_BINS, 2.0 ** (SMALLEST_EXPONENT - 1))
+    # frexp: width = m * 2^e with 0.5 <= m < 1, so 2^(e - 1) <= width
+    exponent = max(math.frexp(width)[1] - 1, SMALLEST_EXPONENT)
+    while math.floor(high / 2.0**exponent) - math.floor(low / 2.0**exponent) >= NUM_BINS:
+        exponent += 1
+    return exponent
+
+
+@cache
+def stride(shape: tuple[int, ...]) -> int:
+    """Return n such that every n-th element of an array is at most `SAMPLES` of them."""
+    size = math.prod(shape)
+    if size <= SAMPLES:
+        return 1
+    step = -(-size // SAMPLES)
+    while any(step % divisor == 0 for divisor in range(2, math.isqrt(step) + 1)) or any(
+        axis % step == 0 for axis in shape
+    ):
+        step += 1
+    return step
