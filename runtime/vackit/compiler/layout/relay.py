@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from vackit.compiler.graph import (
-    add_constant,
     constants,
     inferred_shapes,
     set_nodes,
@@ -113,7 +112,8 @@ class _Relay:
             node.input[position] = self._constant(base, permuted(values, order, axis))
 
     def _constant(self, base: str, values: NDArray[Any]) -> str:
-        name = add_constant(self.graph, base, values)
+        name = self._fresh(base)
+        self.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         self.known[name] = self.graph.initializer[-1]
         self.survey.weights[name] = values.shape
         return name
@@ -152,11 +152,16 @@ class _Relay:
         return self.slices[key]
 
     def _add(self, op_type: str, inputs: list[str], **attributes: Any) -> str:
-        number = len(self.nodes)
-        while (name := f"{inputs[0]}_{op_type.lower()}_{number}") in self.taken:
-            number += 1
-        self.taken.add(name)
+        name = self._fresh(f"{inputs[0]}_{op_type.lower()}")
         self.nodes.append(helper.make_node(op_type, inputs, [name], name=name, **attributes))
+        return name
+
+    def _fresh(self, base: str) -> str:
+        name, number = base, 0
+        while name in self.taken:
+            number += 1
+            name = f"{base}_{number}"
+        self.taken.add(name)
         return name
 
 
