@@ -10,6 +10,7 @@
 """
 
 import json
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ from typing import Any
 
 from vackit.data.datalist import read_lines
 from vackit.errors import DataError
-from vackit.files import json_bytes, write_atomic
+from vackit.files import json_bytes, sha256_bytes, sha256_file, write_atomic
+
+_log = logging.getLogger(__name__)
 
 # The path may hold anything, colons too, so the line is taken apart from its right end
 _LINE = re.compile(
@@ -118,8 +121,10 @@ def write_predictions(path: Path, predictions: Sequence[Prediction], run: dict[s
         predictions: In the order in which they are to stand.
         run: Provenance, JSON-ready; ``emulated`` says whether an emulator was at work.
     """
-    write_atomic(sidecar_path(path), json_bytes(run))
-    write_atomic(path, predictions_text(predictions).encode())
+    text = predictions_text(predictions).encode()
+    sidecar = {**run, "result": path.name, "result_sha256": sha256_bytes(text)}
+    write_atomic(sidecar_path(path), json_bytes(sidecar))
+    write_atomic(path, text)
 
 
 def predictions_text(predictions: Sequence[Prediction]) -> str:
@@ -129,6 +134,8 @@ def predictions_text(predictions: Sequence[Prediction]) -> str:
 
 def read_sidecar(path: Path) -> dict[str, Any] | None:
     """Return the provenance of the text at ``path``, ``None`` where it has no sidecar.
+
+    A sidecar whose ``result_sha256`` is another text's is not believed; a warning says so.
 
     Raises:
         DataError: The sidecar is there and is no JSON object.
@@ -142,4 +149,7 @@ def read_sidecar(path: Path) -> dict[str, Any] | None:
         raise DataError(f"not JSON: {error}", where=sidecar) from error
     if not isinstance(data, dict):
         raise DataError("not the provenance of results: no JSON object", where=sidecar)
+    if data.get("result_sha256") not in (None, sha256_file(path)):
+        _log.warning("%s: is not of this text (its sha256 differs); it is left out", sidecar)
+        return None
     return data

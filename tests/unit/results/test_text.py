@@ -40,7 +40,10 @@ def test_predictions_are_read_as_they_were_written(path: Path, image: str, name:
     given = (Prediction(image, 0, 281, 2.5, name), Prediction(image, 1, 3, -1.0, "dog"))
     write_predictions(path, given, {"emulated": True})
     assert read_predictions(path) == {image: given}
-    assert read_sidecar(path) == {"emulated": True}
+    sidecar = read_sidecar(path)
+    assert sidecar is not None
+    assert sidecar["emulated"] is True
+    assert sidecar["result"] == "result.txt"
 
 
 def test_read_predictions_reads_other_producers(path: Path) -> None:
@@ -93,3 +96,12 @@ def test_read_sidecar_refuses_what_it_cannot_read(path: Path, text: str, message
     sidecar_path(path).write_text(text)
     with pytest.raises(DataError, match=message):
         read_sidecar(path)
+
+
+def test_read_sidecar_does_not_believe_that_of_another_text(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_predictions(path, [Prediction("a", 0, 1, 1.0, "cat")], {"emulated": True})
+    path.write_text(line())
+    assert read_sidecar(path) is None
+    assert "is not of this text (its sha256 differs)" in caplog.text
