@@ -57,7 +57,8 @@ class ResultsWriter:
             force: Start anew, whatever results the folder holds.
 
         Raises:
-            DataError: An input is missing, no npz or named twice, or the folder holds other results.
+            DataError: An input is missing, no npz or named twice, or the folder holds
+                other results.
         """
         self.folder = folder
         self._names = [str(path.absolute()) for path in inputs]
