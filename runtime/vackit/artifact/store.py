@@ -5,6 +5,10 @@ Behind one prefix lie ``.vackit.json`` (the manifest), ``.onnx`` (the graph),
 ``.onnx.data`` (the weights) and ``.model_info.json`` (the triple that points at them); a
 vendor's ``.so``, ``.json`` and ``.params`` may stand beside. The manifest is written last:
 without it the artifact does not exist.
+
+An int8 artifact also holds ``.float.onnx`` and ``.float.onnx.data``: its float32 twin, node
+for node, which `vamc explain` compares it with. No device reads them, so they may be left
+behind when an artifact moves.
 """
 
 import dataclasses
@@ -21,6 +25,10 @@ from vackit.config.model_info import WEIGHTS_SUFFIX as WEIGHTS_SUFFIX
 from vackit.errors import ArtifactError
 from vackit.files import json_bytes, sha256_bytes, sha256_file, temporary_folder, write_atomic
 
+REFERENCE_GRAPH_SUFFIX = ".float.onnx"
+REFERENCE_WEIGHTS_SUFFIX = ".float.onnx.data"
+REFERENCE_SUFFIXES = (REFERENCE_GRAPH_SUFFIX, REFERENCE_WEIGHTS_SUFFIX)
+
 
 @dataclass(frozen=True)
 class Artifact:
@@ -30,7 +38,10 @@ class Artifact:
     manifest: Manifest
 
     def path(self, suffix: str) -> Path:
-        """Return the file with that suffix; it exists for every suffix of the manifest."""
+        """Return the file with that suffix.
+
+        It exists for every suffix of the manifest but the float twin's.
+        """
         return part_path(self.prefix, suffix)
 
     @property
@@ -47,7 +58,8 @@ def part_path(prefix: Path, suffix: str) -> Path:
 def prefix_of(path: str | Path) -> Path:
     """Return the prefix that ``path`` means: itself, or without a known part's suffix."""
     path = Path(path)
-    for suffix in (MANIFEST_SUFFIX, MODEL_INFO_SUFFIX, WEIGHTS_SUFFIX, GRAPH_SUFFIX):
+    known = (MANIFEST_SUFFIX, MODEL_INFO_SUFFIX, REFERENCE_WEIGHTS_SUFFIX)
+    for suffix in (*known, REFERENCE_GRAPH_SUFFIX, WEIGHTS_SUFFIX, GRAPH_SUFFIX):
         if path.name.endswith(suffix) and path.name != suffix:
             return path.with_name(path.name.removesuffix(suffix))
     return path
@@ -105,6 +117,8 @@ def open_artifact(path: str | Path, *, verify: bool = True) -> Artifact:
         raise ArtifactError(f"not JSON: {error}", where=manifest_path) from error
     artifact = Artifact(prefix, Manifest.from_json(data, str(manifest_path)))
     for suffix, part in artifact.manifest.files.items():
+        if suffix in REFERENCE_SUFFIXES and not artifact.path(suffix).exists():
+            continue
         _check_part(artifact.path(suffix), part, verify=verify)
     return artifact
 

@@ -38,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="let a CustomFunc of the YAML run its Python file",
     )
     parser.add_argument(
+        "--no_reference",
+        action="store_true",
+        help="leave the float twin out of an int8 artifact; `vamc explain` needs it",
+    )
+    parser.add_argument(
         "--device",
         metavar="NAME[:INDEX]",
         help="what to compile for (default: auto, a card if one answers, else the emulator)",
@@ -55,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
     console.note(f"device: {device.spec}{emulated}")
     config = load_build_config(args.config, args.set)
     _check_dtype(device, config.backend.dtype)
-    report = build(config, force=args.force, allow_code=args.allow_code)
+    report = build(
+        config, force=args.force, allow_code=args.allow_code, reference=not args.no_reference
+    )
     if args.json:
         console.print_json(report.to_json())
     else:

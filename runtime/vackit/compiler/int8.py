@@ -8,6 +8,7 @@ import onnx
 
 from vackit.compiler.calibration.images import CalibrationSet
 from vackit.compiler.calibration.ranges import Ranges, measure_ranges
+from vackit.compiler.graph import copy_model
 from vackit.compiler.joining import join_concats
 from vackit.compiler.placement import Placement, place
 from vackit.compiler.qdq import insert_qdq
@@ -24,7 +25,7 @@ def quantize_model(
     images: CalibrationSet,
     excluded: frozenset[str],
     where: object,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], onnx.ModelProto]:
     """Quantize ``model`` in place.
 
     Args:
@@ -35,7 +36,8 @@ def quantize_model(
         where: What to name in errors: the model's file.
 
     Returns:
-        The manifest's ``quantization``.
+        The manifest's ``quantization``, and the float twin that the integer graph came from:
+        the same node names, what every value is compared with.
 
     Raises:
         CalibrationError: The calibration set cannot be read, or holds or makes NaN.
@@ -52,8 +54,10 @@ def quantize_model(
     scales: dict[str, ActivationScale] = {
         name: by_group[group] for name, group in placement.groups.items()
     }
+    # what keeps the function (equalization) belongs above: the twin shows what is lost below
+    twin = copy_model(model)
     insert_qdq(model, placement, scales, per_channel=quantize.quantize_per_channel)
-    return {
+    record = {
         "scheme": "static QDQ, activations uint8 asymmetric, weights int8 symmetric",
         "calibrate_mode": quantize.calibrate_mode,
         "per_channel": quantize.quantize_per_channel,
@@ -62,6 +66,7 @@ def quantize_model(
         "float_nodes": sorted(excluded),
         "ranges": {name: list(bounds) for name, bounds in ranges.items()},
     }
+    return record, twin
 
 
 def merged(measured: Ranges, placement: Placement) -> Ranges:

@@ -14,7 +14,13 @@ import onnx
 
 from vackit._version import tool_versions
 from vackit.artifact.manifest import Manifest
-from vackit.artifact.store import GRAPH_SUFFIX, MODEL_INFO_SUFFIX, WEIGHTS_SUFFIX
+from vackit.artifact.store import (
+    GRAPH_SUFFIX,
+    MODEL_INFO_SUFFIX,
+    REFERENCE_GRAPH_SUFFIX,
+    REFERENCE_WEIGHTS_SUFFIX,
+    WEIGHTS_SUFFIX,
+)
 from vackit.compiler.batch import free_batch, run_alone, set_output_shapes
 from vackit.compiler.calibration.images import CalibrationSet, takes_npz
 from vackit.compiler.emit import check_parts, serialize, signature, store
@@ -47,7 +53,9 @@ logger = logging.getLogger(__name__)
 EXTRA_OPS = {"softmax": AppendSoftmax}
 
 
-def build(config: BuildConfig, *, force: bool = False, allow_code: bool = False) -> BuildReport:
+def build(
+    config: BuildConfig, *, force: bool = False, allow_code: bool = False, reference: bool = True
+) -> BuildReport:
     """Compile ``config`` and write its artifact.
 
     Building twice gives the same bytes. An identical artifact that stands there already is
@@ -57,6 +65,7 @@ def build(config: BuildConfig, *, force: bool = False, allow_code: bool = False)
         config: From `vackit.config.build.load_build_config`.
         force: Replace a different artifact.
         allow_code: Let a CustomFunc of the process_ops run its Python file.
+        reference: Store the float twin of an int8 graph with it, for `vamc explain`.
 
     Raises:
         ModelError: The model cannot be read, or does not fit the config.
@@ -67,7 +76,7 @@ def build(config: BuildConfig, *, force: bool = False, allow_code: bool = False)
     start = time.monotonic()
     _check_available(config)
     pipeline = _process_pipeline(config, allow_code)
-    model, manifest = _compile(config, pipeline)
+    model, manifest, twin = _compile(config, pipeline)
     prefix = config.artifact_prefix
     graph, weights = serialize(model, prefix.name + WEIGHTS_SUFFIX)
     parts = {
@@ -76,6 +85,9 @@ def build(config: BuildConfig, *, force: bool = False, allow_code: bool = False)
         MODEL_INFO_SUFFIX: json_bytes(model_info_json(prefix, config.name)),
     }
     check_parts(prefix.name, model, parts, config.name)
+    if twin is not None and reference:
+        twin_parts = serialize(twin, prefix.name + REFERENCE_WEIGHTS_SUFFIX)
+        parts[REFERENCE_GRAPH_SUFFIX], parts[REFERENCE_WEIGHTS_SUFFIX] = twin_parts
     files, unchanged = store(prefix, manifest, parts, force=force)
     return BuildReport(
         prefix=prefix,
@@ -97,7 +109,7 @@ def build(config: BuildConfig, *, force: bool = False, allow_code: bool = False)
 
 def _compile(
     config: BuildConfig, pipeline: ProcessPipeline | None
-) -> tuple[onnx.ModelProto, Manifest]:
+) -> tuple[onnx.ModelProto, Manifest, onnx.ModelProto | None]:
     model = read_model(config)
     checkpoint = config.frontend.checkpoint
     assert checkpoint is not None
@@ -106,16 +118,18 @@ def _compile(
     excluded = excluded_nodes(conv_names(model.graph), choices, source)
     set_inputs(model, config.frontend.shape, source)
     records, is_free = _to_float_form(model, config, checkpoint)
-    quantization = None
+    quantization, twin = None, None
     tools = tool_versions("numpy", "onnx", "onnxruntime")
     if config.backend.dtype == "int8":
         images = CalibrationSet(config, signature(model)[0], pipeline)
-        quantization = quantize_model(model, config.backend.quantize, images, excluded, checkpoint)
+        quantization, twin = quantize_model(
+            model, config.backend.quantize, images, excluded, checkpoint
+        )
         tools["opencv"] = _opencv_version()
     elif config.backend.dtype == "fp16":
         model = to_half(model, checkpoint)
     inputs, outputs = signature(model)
-    return model, Manifest(
+    manifest = Manifest(
         name=config.name,
         dtype=config.backend.dtype,
         inputs=inputs,
@@ -127,6 +141,7 @@ def _compile(
         model_sha256=sha256_file(checkpoint),
         passes=tuple(records),
     )
+    return model, manifest, twin
 
 
 def _to_float_form(

@@ -8,7 +8,14 @@ import onnx
 
 from vackit._version import tool_versions
 from vackit.artifact.manifest import Manifest
-from vackit.artifact.store import GRAPH_SUFFIX, WEIGHTS_SUFFIX, Artifact, write_artifact
+from vackit.artifact.store import (
+    GRAPH_SUFFIX,
+    REFERENCE_GRAPH_SUFFIX,
+    REFERENCE_WEIGHTS_SUFFIX,
+    WEIGHTS_SUFFIX,
+    Artifact,
+    write_artifact,
+)
 from vackit.compiler.calibration.ranges import measure_ranges
 from vackit.compiler.emit import serialize, signature
 from vackit.compiler.half import to_half
@@ -30,15 +37,18 @@ def write_tiny_artifact(
         prefix: Where; its folder is made.
         kind: A key of `tiny_models.MODELS`.
         dtype: ``"fp32"``, ``"fp16"`` (float16 inputs and outputs) or ``"int8"``, calibrated
-            on a few seeded samples.
+            on a few seeded samples and with its float twin.
         fixed_batch: Fix the batch to 1, as for a graph that allows no other.
     """
     model = MODELS[kind](batch=1 if fixed_batch else "N")
     source = model.SerializeToString(deterministic=True)
+    parts = {}
     quantization = None
     if dtype == "fp16":
         model = to_half(model)
     elif dtype == "int8":
+        twin = serialize(model, prefix.name + REFERENCE_WEIGHTS_SUFFIX)
+        parts = dict(zip((REFERENCE_GRAPH_SUFFIX, REFERENCE_WEIGHTS_SUFFIX), twin, strict=True))
         quantization = _quantize(model)
     graph, weights = serialize(model, prefix.name + WEIGHTS_SUFFIX)
     inputs, outputs = signature(model)
@@ -53,7 +63,8 @@ def write_tiny_artifact(
         tools=tool_versions("onnx", "onnxruntime"),
         model_sha256=sha256_bytes(source),
     )
-    return write_artifact(prefix, manifest, {GRAPH_SUFFIX: graph, WEIGHTS_SUFFIX: weights})
+    parts |= {GRAPH_SUFFIX: graph, WEIGHTS_SUFFIX: weights}
+    return write_artifact(prefix, manifest, parts)
 
 
 def _quantize(model: onnx.ModelProto) -> dict[str, Any]:

@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from vackit.artifact.manifest import FORMAT_VERSION, Manifest
-from vackit.artifact.store import Artifact, open_artifact, prefix_of, write_artifact
+from vackit.artifact.store import (
+    REFERENCE_GRAPH_SUFFIX,
+    Artifact,
+    open_artifact,
+    prefix_of,
+    write_artifact,
+)
 from vackit.errors import ArtifactError
 from vackit.tensors import TensorSpec
 
@@ -80,6 +86,17 @@ def test_open_artifact_when_a_part_is_missing(written: Artifact) -> None:
     written.path(".onnx.data").unlink()
     with pytest.raises(ArtifactError, match=r"mod\.onnx\.data: this part .* is missing"):
         open_artifact(written.prefix)
+
+
+def test_open_artifact_does_without_the_float_twin(tmp_path: Path) -> None:
+    parts = {**PARTS, REFERENCE_GRAPH_SUFFIX: b"float"}
+    artifact = write_artifact(tmp_path / "mod", manifest(), parts)
+    assert open_artifact(artifact.path(REFERENCE_GRAPH_SUFFIX)) == artifact
+    artifact.path(REFERENCE_GRAPH_SUFFIX).write_bytes(b"flaot")
+    with pytest.raises(ArtifactError, match="sha256 differs"):
+        open_artifact(artifact.prefix)
+    artifact.path(REFERENCE_GRAPH_SUFFIX).unlink()
+    assert open_artifact(artifact.prefix) == artifact
 
 
 def test_open_artifact_when_a_part_is_truncated(written: Artifact) -> None:

@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from vackit.artifact.store import open_artifact
+from vackit.artifact.store import REFERENCE_GRAPH_SUFFIX, open_artifact
 from vackit.compiler.pipeline import build
 from vackit.config.build import (
     BuildConfig,
@@ -64,12 +64,26 @@ def test_build_compiles_every_tiny_model(
         np.testing.assert_allclose(got[spec.name], want[spec.name], atol=limit * size)
 
 
+def test_build_stores_the_float_twin_of_an_int8_graph_unless_told_not_to(
+    make_config: MakeConfig, run: Run
+) -> None:
+    config = make_config(tiny_models.residual(), "int8")
+    twin = open_artifact(build(config).prefix).path(REFERENCE_GRAPH_SUFFIX)
+    got, want = run(twin, input=_image()), run(tiny_models.residual(), input=_image())
+    # float32 rounding
+    np.testing.assert_allclose(got["output"], want["output"], atol=1e-5)
+    report = build(config, force=True, reference=False)
+    assert REFERENCE_GRAPH_SUFFIX not in open_artifact(report.prefix).manifest.files
+
+
 def test_build_writes_the_artifact_behind_the_prefix(
     make_config: MakeConfig, tmp_path: Path
 ) -> None:
     report = build(make_config(tiny_models.classifier(), "int8"))
     assert report.prefix == tmp_path / "deploy" / "tiny" / "mod"
     assert sorted(path.name for path in report.prefix.parent.iterdir()) == [
+        "mod.float.onnx",
+        "mod.float.onnx.data",
         "mod.model_info.json",
         "mod.onnx",
         "mod.onnx.data",
