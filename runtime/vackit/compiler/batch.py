@@ -13,12 +13,15 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 
+from vackit.compiler.batch_concat import expand_constants
 from vackit.compiler.graph import (
     add_constant,
     attribute,
     constants,
     copy_model,
     inferred_shapes,
+    opset_of,
+    set_nodes,
     set_shape,
     shape_of,
     values_of,
@@ -119,7 +122,7 @@ def _difference(candidate: onnx.ModelProto, alone: Samples, where: object) -> st
 
 
 def _rewrite(model: onnx.ModelProto) -> None:
-    """Let Reshape and Resize constants follow the batch.
+    """Let the constants of Reshape, Resize and Concat follow the batch.
 
     Each round corrects the first node whose output loses the batch; those behind it are
     only then seen with the shapes they will have.
@@ -133,13 +136,16 @@ def _rewrite(model: onnx.ModelProto) -> None:
     done: set[str] = set()
     while True:
         batched = inferred_shapes(probe)
-        for position, node in enumerate(probe.graph.node):
-            if node.name not in done and _correct(probe.graph, node, alone, batched):
+        for node in probe.graph.node:
+            if node.name not in done and (
+                _correct(probe.graph, node, alone, batched)
+                or expand_constants(probe.graph, node, batched, _PROBE, opset_of(model))
+            ):
                 done.add(node.name)
-                model.graph.node[position].CopyFrom(node)
                 break
         else:
             break
+    set_nodes(model.graph, list(probe.graph.node))
     added = [t for t in probe.graph.initializer if t.name not in constants(model.graph)]
     model.graph.initializer.extend(added)
 

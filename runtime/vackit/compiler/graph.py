@@ -9,6 +9,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from vackit.compiler.shape_values import infer_shapes
+
 # numbers, names of symbolic axes, None for what is not known
 Shape = tuple[int | str | None, ...]
 
@@ -170,9 +172,8 @@ def set_shape(value: onnx.ValueInfoProto, shape: tuple[int | str | None, ...]) -
 
 
 def inferred_shapes(model: onnx.ModelProto) -> dict[str, Shape]:
-    """Return the shapes that ONNX's shape inference finds for the main graph's values."""
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    graph = inferred.graph
+    """Return the shapes that inference finds for the main graph's values."""
+    graph = infer_shapes(model).graph
     shapes = {t.name: tuple(t.dims) for t in graph.initializer}
     for value in (*graph.input, *graph.value_info, *graph.output):
         shape = shape_of(value)

@@ -7,6 +7,7 @@ every element of a value gets a number, the nodes that move data are executed on
 numbers, and what comes out says where each channel came from.
 """
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
 from vackit.compiler.graph import Shape, constants, values_of
+
+logger = logging.getLogger(__name__)
 
 # nodes that move or select elements of their first input (Concat: of every input)
 MOVES = frozenset(
@@ -131,7 +134,13 @@ class Trace:
         outputs = [onnx.ValueInfoProto(name=name) for name in node.output]
         graph = helper.make_graph([node], "move", inputs, outputs)
         model = helper.make_model(graph, opset_imports=self._opsets)
-        results = ReferenceEvaluator(model).run(None, feeds)
+        try:
+            results = ReferenceEvaluator(model).run(None, feeds)
+        except (
+            Exception
+        ) as error:  # e.g. a Reshape to a batch of one: its class is numpy's or onnx's
+            logger.debug("%s is not traced: %s", node.name, error)
+            return {}
         return {name: np.asarray(r) for name, r in zip(node.output, results, strict=True)}
 
     def _view(self, numbers: Numbers) -> View | None:
