@@ -174,7 +174,7 @@ class Program(ABC):
                 raise self._misfit(f"input '{spec.name}' is {spec.dtype}, got {array.dtype}")
             if not self._fits(spec, array.shape):
                 raise self._misfit(f"input {spec} does not take shape {array.shape}")
-        sizes = {inputs[spec.name].shape[0] for spec in self.inputs if spec.shape}
+        sizes = {inputs[spec.name].shape[0] for spec in self.inputs if self._has_batch_axis(spec)}
         if len(sizes) > 1:
             raise self._misfit(f"inputs disagree on the number of samples: {sorted(sizes)}")
         size = sizes.pop() if sizes else 1
@@ -184,9 +184,17 @@ class Program(ABC):
 
     def _fits(self, spec: TensorSpec, shape: tuple[int, ...]) -> bool:
         # a program of fixed batch takes any number of samples: they are split over it
-        if self.max_batch is not None and spec.shape and len(shape) == len(spec.shape):
+        if (
+            self.max_batch is not None
+            and self._has_batch_axis(spec)
+            and len(shape) == len(spec.shape)
+        ):
             return spec.accepts((spec.sample_shape[0], *shape[1:]))
         return spec.accepts(shape)
+
+    def _has_batch_axis(self, spec: TensorSpec) -> bool:
+        # where axis 0 is fixed to another number than the batch, it is an axis of the sample
+        return bool(spec.shape) and spec.shape[0] in (None, 1, self.max_batch)
 
     def _misfit(self, fact: str) -> DeviceExecutionError:
         return DeviceExecutionError(fact, where=self.artifact.prefix)

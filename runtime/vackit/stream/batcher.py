@@ -70,6 +70,11 @@ class Batcher:
                 raise StreamClosedError("the stream is closed and takes no more samples")
             self._queue.put(request)
 
+    @property
+    def num_waiting(self) -> int:
+        """Return about how many requests wait: other threads go on meanwhile."""
+        return self._queue.qsize()
+
     def get(self) -> list[Request]:
         """Wait for the next batch; empty once the input is closed and all is handed out."""
         with self._collecting:

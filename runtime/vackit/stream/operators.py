@@ -42,6 +42,7 @@ class ImageOperator:
     def __init__(self, vdsp: VdspParams, program: Program) -> None:
         spec = _image_input(program)
         _, _, height, width = spec.sample_shape
+        self.name = vdsp.op_type
         dtype: Literal["float16", "float32"] = "float16" if spec.dtype == "float16" else "float32"
         self._operator = FusionOperator(vdsp, (height, width), dtype)
         _check_fit(vdsp, self._operator.output_shape, spec)
@@ -53,6 +54,8 @@ class ImageOperator:
 
 class TensorOperator:
     """Passes arrays to a model that takes them as they are."""
+
+    name = "tensors"
 
     def __init__(self, program: Program) -> None:
         self._specs = program.inputs
@@ -75,6 +78,7 @@ class ModelOperator:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.name = program.artifact.manifest.name
         self._inputs = [spec.name for spec in program.inputs]
         self._outputs = [spec.name for spec in program.outputs]
 
@@ -82,19 +86,23 @@ class ModelOperator:
         """Execute prepared samples together.
 
         Returns:
-            Per sample its outputs in the program's order and dtype, each with a leading 1:
-            views into the batch's outputs.
+            Per sample its outputs in the program's order and dtype, in their shapes for one
+            sample (a leading 1 where there is a batch axis): views into the batch's outputs.
 
         Raises:
             DeviceExecutionError: The device failed.
         """
-        feeds = {
-            name: np.concatenate(parts) if len(parts) > 1 else parts[0]
-            for name, parts in zip(self._inputs, zip(*batch, strict=True), strict=True)
-        }
-        results = self.program.infer(feeds)
-        outputs = [results[name] for name in self._outputs]
+        if self.program.max_batch == 1:
+            # its outputs may have no batch axis that a joint result could be cut along
+            return [self._infer(tensors) for tensors in batch]
+        if len(batch) == 1:
+            return [self._infer(batch[0])]
+        outputs = self._infer([np.concatenate(parts) for parts in zip(*batch, strict=True)])
         return [[output[i : i + 1] for output in outputs] for i in range(len(batch))]
+
+    def _infer(self, tensors: Tensors) -> Tensors:
+        results = self.program.infer(dict(zip(self._inputs, tensors, strict=True)))
+        return [results[name] for name in self._outputs]
 
 
 def _image_input(program: Program) -> TensorSpec:

@@ -16,6 +16,7 @@ from vackit.errors import UsageError
 from vackit.stream.batcher import Batcher, Request, SampleFuture
 from vackit.stream.graph import Graph
 from vackit.stream.operators import Tensors
+from vackit.stream.recorder import current_recorder, operator_name, span
 
 
 class Stream:
@@ -97,9 +98,13 @@ class Stream:
             ahead.append(self.submit(sample))
             if len(ahead) > self._window:
                 yield ahead.popleft().result()
-        self._batcher.flush()
+        self.flush()
         while ahead:
             yield ahead.popleft().result()
+
+    def flush(self) -> None:
+        """Execute what has been submitted even where the batch is not full."""
+        self._batcher.flush()
 
     def close_input(self) -> None:
         """Take no more samples; returns at once. Closing twice is harmless."""
@@ -147,12 +152,15 @@ def _join(threads: list[threading.Thread]) -> None:
 
 def _work(graph: Graph, batcher: Batcher) -> None:
     while batch := batcher.get():
+        if recorder := current_recorder():
+            recorder.add_depth(operator_name(graph.prepare), len(batch) + batcher.num_waiting)
         ready: list[tuple[Request, Tensors]] = []
         for request in batch:
             if not request.future.set_running_or_notify_cancel():
                 continue
             try:
-                ready.append((request, graph.prepare(request.sample, request.params)))
+                with span(operator_name(graph.prepare)):
+                    ready.append((request, graph.prepare(request.sample, request.params)))
             except Exception as error:  # the caller's, whatever it is
                 request.future.set_exception(error)
         if ready:
@@ -161,7 +169,8 @@ def _work(graph: Graph, batcher: Batcher) -> None:
 
 def _execute(graph: Graph, ready: list[tuple[Request, Tensors]]) -> None:
     try:
-        outputs = graph.model([tensors for _, tensors in ready])
+        with span(operator_name(graph.model)):
+            outputs = graph.model([tensors for _, tensors in ready])
     except Exception as error:
         if len(ready) == 1:
             ready[0][0].future.set_exception(error)
