@@ -8,6 +8,7 @@ import onnx
 from onnx import helper
 
 from vackit.compiler.graph import (
+    Shape,
     add_constant,
     attribute,
     constants,
@@ -36,27 +37,42 @@ class ConvToGemm(Pass):
     def apply(self, model: onnx.ModelProto) -> int:
         """Replace; return the number of convolutions."""
         graph = model.graph
-        shapes = inferred_shapes(model)
         readers, outputs, known = consumers(graph), output_names(graph), constants(graph)
+        pairs = {
+            node.output[0]: readers[node.output[0]][0]
+            for node in graph.node
+            if _is_pointwise(node, known)
+            and node.output[0] not in outputs
+            and [reader.op_type in _FLATTENING for reader in readers.get(node.output[0], [])]
+            == [True]
+        }
+        # shapes take a while to find, and most models have no such pair
+        shapes = inferred_shapes(model) if pairs else {}
         nodes: list[onnx.NodeProto] = []
         dropped: set[str] = set()
         for node in graph.node:
-            behind = readers.get(node.output[0], [])
-            if (
-                _is_pointwise(node, known)
-                and shapes.get(node.input[0], ())[2:] == (1, 1)
-                and node.output[0] not in outputs
-                and len(behind) == 1
-                and behind[0].op_type in _FLATTENING
-                and len(shapes.get(behind[0].output[0], ())) == 2
-                and shapes[behind[0].output[0]][1] == known[node.input[1]].dims[0]
-            ):
-                nodes.extend(_as_gemm(graph, node, behind[0], known))
-                dropped.add(behind[0].output[0])
+            behind = pairs.get(node.output[0])
+            if behind is not None and _is_one_pixel(node, behind, shapes, known):
+                nodes.extend(_as_gemm(graph, node, behind, known))
+                dropped.add(behind.output[0])
             elif node.output[0] not in dropped:
                 nodes.append(node)
         set_nodes(graph, nodes)
         return len(dropped)
+
+
+def _is_one_pixel(
+    conv: onnx.NodeProto,
+    flatten: onnx.NodeProto,
+    shapes: dict[str, Shape],
+    known: dict[str, onnx.TensorProto],
+) -> bool:
+    flat = shapes.get(flatten.output[0], ())
+    return (
+        shapes.get(conv.input[0], ())[2:] == (1, 1)
+        and len(flat) == 2
+        and flat[1] == known[conv.input[1]].dims[0]
+    )
 
 
 def _is_pointwise(node: onnx.NodeProto, known: dict[str, onnx.TensorProto]) -> bool:
