@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import importlib.util
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -19,18 +18,6 @@ def generator(repo_root: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture(autouse=True)
-def _quiet_logging() -> Iterator[None]:
-    """Give the library's loggers back as they were: every command configures them."""
-    import logging
-
-    root = logging.getLogger("vackit")
-    before = (root.handlers[:], root.level, root.propagate)
-    yield
-    root.handlers[:], root.propagate = before[0], before[2]
-    root.setLevel(before[1])
 
 
 def test_commands_page_says_what_the_parsers_say(generator: ModuleType, repo_root: Path) -> None:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A model over a datalist."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -127,9 +126,8 @@ def test_run_datalist_passes_arrays_straight_without_preprocessing(plan: Datalis
 
 
 def test_run_datalist_warns_when_the_model_cannot_batch(
-    plan: DatalistPlan, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    plan: DatalistPlan, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("vackit"), "propagate", True)
     write_tiny_artifact(plan.prefix, "identity", fixed_batch=True)
     run_datalist(plan)
     assert "executes at most 1 together; a batch of 4 runs in parts" in caplog.text

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Load in one process and in several."""
 
-import logging
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -91,9 +90,8 @@ def _die(*_: object) -> None:
 
 
 def test_measure_speed_warns_when_the_model_cannot_batch(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("vackit"), "propagate", True)
     write_tiny_artifact(tmp_path / "one", "identity", fixed_batch=True)
     report = measure_speed(LoadPlan(tmp_path / "one", "null", batch_size=8, iterations=2))
     assert report.num_samples == 16

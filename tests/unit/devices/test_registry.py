@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The registry: built-ins, plug-ins, the choice of ``auto``."""
 
-import logging
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -190,7 +189,6 @@ def test_plugins_are_narrowed_by_the_environment(
 def test_a_chosen_plugin_that_is_not_installed_is_reported(
     install: Install, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("vackit"), "propagate", True)
     install(plugin("card", "Card"))
     monkeypatch.setenv("VACKIT_PLUGINS", "card,crad")
     assert get_device("auto").spec == "card:0"

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Outputs as results carry them."""
 
-import logging
-
 import numpy as np
 import pytest
 
@@ -20,7 +18,6 @@ def test_as_float16_rounds_floats_and_keeps_the_rest() -> None:
 def test_as_float16_warns_of_finite_values_that_become_infinite(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("vackit"), "propagate", True)
     assert np.isinf(as_float16(np.array([1e5], np.float32), "im.npz")).all()
     assert caplog.messages == ["im.npz: an output exceeds float16 (65504) and becomes infinite"]
 
@@ -28,6 +25,5 @@ def test_as_float16_warns_of_finite_values_that_become_infinite(
 def test_as_float16_is_silent_on_infinity(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("vackit"), "propagate", True)
     as_float16(np.array([np.inf], np.float32), "im.npz")
     assert caplog.messages == []
