@@ -78,7 +78,7 @@ def read_records(target: Path) -> dict[str, Record]:
         if data["format_version"] != FORMAT_VERSION:
             return {}
         records = [
-            Record(**{name: kind(entry[name]) for name, kind in fields.items()})  # type: ignore
+            Record(**{name: kind(entry[name]) for name, kind in fields.items()})  # type: ignore[operator]
             for entry in data["images"]
         ]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
