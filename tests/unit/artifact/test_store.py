@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from vackit.artifact.manifest import FORMAT_VERSION, Manifest
 from vackit.artifact.store import (
     REFERENCE_GRAPH_SUFFIX,
     Artifact,
+    complete_manifest,
     open_artifact,
     prefix_of,
     write_artifact,
@@ -155,3 +157,10 @@ def test_open_artifact_when_the_manifest_is_none(
     written.path(".vackit.json").write_text(text)
     with pytest.raises(ArtifactError, match=message):
         open_artifact(written.prefix)
+
+
+def test_complete_manifest_is_what_write_artifact_stores(written: Artifact) -> None:
+    parts = {suffix: written.path(suffix).read_bytes() for suffix in written.manifest.files}
+    assert complete_manifest(dataclasses.replace(written.manifest, files={}), parts) == (
+        open_artifact(written.prefix).manifest
+    )
