@@ -16,14 +16,14 @@ def test_as_float16_rounds_floats_and_keeps_the_rest() -> None:
 
 
 def test_as_float16_warns_of_finite_values_that_become_infinite(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert np.isinf(as_float16(np.array([1e5], np.float32), "im.npz")).all()
     assert caplog.messages == ["im.npz: an output exceeds float16 (65504) and becomes infinite"]
 
 
 def test_as_float16_is_silent_on_infinity(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     as_float16(np.array([np.inf], np.float32), "im.npz")
     assert caplog.messages == []
