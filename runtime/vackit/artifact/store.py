@@ -25,6 +25,7 @@ from vackit.config.model_info import WEIGHTS_SUFFIX as WEIGHTS_SUFFIX
 from vackit.errors import ArtifactError
 from vackit.files import json_bytes, sha256_bytes, sha256_file, temporary_folder, write_atomic
 
+CALIBRATION_SUFFIX = ".calibration.json"
 REFERENCE_GRAPH_SUFFIX = ".float.onnx"
 REFERENCE_WEIGHTS_SUFFIX = ".float.onnx.data"
 REFERENCE_SUFFIXES = (REFERENCE_GRAPH_SUFFIX, REFERENCE_WEIGHTS_SUFFIX)
@@ -58,7 +59,7 @@ def part_path(prefix: Path, suffix: str) -> Path:
 def prefix_of(path: str | Path) -> Path:
     """Return the prefix that ``path`` means: itself, or without a known part's suffix."""
     path = Path(path)
-    known = (MANIFEST_SUFFIX, MODEL_INFO_SUFFIX, REFERENCE_WEIGHTS_SUFFIX)
+    known = (MANIFEST_SUFFIX, MODEL_INFO_SUFFIX, CALIBRATION_SUFFIX, REFERENCE_WEIGHTS_SUFFIX)
     for suffix in (*known, REFERENCE_GRAPH_SUFFIX, WEIGHTS_SUFFIX, GRAPH_SUFFIX):
         if path.name.endswith(suffix) and path.name != suffix:
             return path.with_name(path.name.removesuffix(suffix))

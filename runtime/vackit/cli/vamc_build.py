@@ -43,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave the float twin out of an int8 artifact; `vamc explain` needs it",
     )
     parser.add_argument(
+        "--no_cache",
+        action="store_true",
+        help="calibrate anew, without the calibration cache (VACKIT_CACHE_DIR, ~/.cache/vackit)",
+    )
+    parser.add_argument(
         "--device",
         metavar="NAME[:INDEX]",
         help="what to compile for (default: auto, a card if one answers, else the emulator)",
@@ -61,7 +66,11 @@ def run(args: argparse.Namespace) -> int:
     config = load_build_config(args.config, args.set)
     _check_dtype(device, config.backend.dtype)
     report = build(
-        config, force=args.force, allow_code=args.allow_code, reference=not args.no_reference
+        config,
+        force=args.force,
+        allow_code=args.allow_code,
+        reference=not args.no_reference,
+        use_cache=not args.no_cache,
     )
     if args.json:
         console.print_json(report.to_json())

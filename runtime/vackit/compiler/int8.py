@@ -2,21 +2,38 @@
 """Make the int8 form of a float model: place, calibrate, insert, and record what was done."""
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 import onnx
 
+from vackit.compiler.calibration.calibrate import calibrate
 from vackit.compiler.calibration.images import CalibrationSet
-from vackit.compiler.calibration.ranges import Ranges, measure_ranges
+from vackit.compiler.calibration.ranges import Ranges
 from vackit.compiler.graph import copy_model
 from vackit.compiler.joining import join_concats
 from vackit.compiler.placement import Placement, place
 from vackit.compiler.qdq import insert_qdq
 from vackit.compiler.quantize import ActivationScale, activation_scale
 from vackit.config.build import Quantize
-from vackit.console import progress
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """What came of quantizing.
+
+    Attributes:
+        record: The manifest's ``quantization``.
+        twin: The float graph that the integer graph came from: the same node names, what
+            every value is compared with.
+        table: What ``PREFIX.calibration.json`` holds.
+    """
+
+    record: dict[str, Any]
+    twin: onnx.ModelProto
+    table: dict[str, Any]
 
 
 def quantize_model(
@@ -25,7 +42,9 @@ def quantize_model(
     images: CalibrationSet,
     excluded: frozenset[str],
     where: object,
-) -> tuple[dict[str, Any], onnx.ModelProto]:
+    *,
+    use_cache: bool = True,
+) -> Quantized:
     """Quantize ``model`` in place.
 
     Args:
@@ -34,10 +53,7 @@ def quantize_model(
         images: The calibration set.
         excluded: Names of nodes that stay float.
         where: What to name in errors: the model's file.
-
-    Returns:
-        The manifest's ``quantization``, and the float twin that the integer graph came from:
-        the same node names, what every value is compared with.
+        use_cache: Go on from, and leave, calibration statistics in the cache folder.
 
     Raises:
         CalibrationError: The calibration set cannot be read, or holds or makes NaN.
@@ -45,11 +61,12 @@ def quantize_model(
     placement = place(model, excluded)
     if not placement.groups:
         logger.warning("%s: no Conv, Gemm or MatMul to quantize: all stays float", where)
-    samples = progress(images, "calibrating", len(images))
-    measured = measure_ranges(model, list(placement.groups), samples, where)
+    # what moves values about makes no new ones: the value it starts from tells their range
+    names = [name for name, group in placement.groups.items() if name == group]
+    calibration = calibrate(model, names, quantize, images, where, use_cache=use_cache)
+    measured = {name: calibration.ranges[group] for name, group in placement.groups.items()}
     placement = join_concats(model.graph, placement, measured)
     ranges = merged(measured, placement)
-    _warn_of_constants(ranges, where)
     by_group = {group: activation_scale(*bounds) for group, bounds in ranges.items()}
     scales: dict[str, ActivationScale] = {
         name: by_group[group] for name, group in placement.groups.items()
@@ -59,14 +76,12 @@ def quantize_model(
     insert_qdq(model, placement, scales, per_channel=quantize.quantize_per_channel)
     record = {
         "scheme": "static QDQ, activations uint8 asymmetric, weights int8 symmetric",
-        "calibrate_mode": quantize.calibrate_mode,
+        **calibration.summary,
         "per_channel": quantize.quantize_per_channel,
-        "num_images": len(images),
-        "images_sha256": images.sha256(),
         "float_nodes": sorted(excluded),
         "ranges": {name: list(bounds) for name, bounds in ranges.items()},
     }
-    return record, twin
+    return Quantized(record, twin, calibration.table)
 
 
 def merged(measured: Ranges, placement: Placement) -> Ranges:
@@ -77,15 +92,3 @@ def merged(measured: Ranges, placement: Placement) -> Ranges:
         before = ranges.get(group, (low, high))
         ranges[group] = (min(low, before[0]), max(high, before[1]))
     return ranges
-
-
-def _warn_of_constants(ranges: Ranges, where: object) -> None:
-    flat = [name for name, (low, high) in ranges.items() if low == high]
-    if flat:
-        logger.warning(
-            "%s: %d values never change over the calibration set, e.g. '%s' (%g)",
-            where,
-            len(flat),
-            flat[0],
-            ranges[flat[0]][0],
-        )

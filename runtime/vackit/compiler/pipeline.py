@@ -15,6 +15,7 @@ import onnx
 from vackit._version import tool_versions
 from vackit.artifact.manifest import Manifest
 from vackit.artifact.store import (
+    CALIBRATION_SUFFIX,
     GRAPH_SUFFIX,
     MODEL_INFO_SUFFIX,
     REFERENCE_GRAPH_SUFFIX,
@@ -26,7 +27,7 @@ from vackit.compiler.calibration.images import CalibrationSet, takes_npz
 from vackit.compiler.emit import check_parts, serialize, signature, store
 from vackit.compiler.frontend import read_model
 from vackit.compiler.half import to_half
-from vackit.compiler.int8 import quantize_model
+from vackit.compiler.int8 import Quantized, quantize_model
 from vackit.compiler.opset import raise_opset
 from vackit.compiler.passes import (
     PassRecord,
@@ -39,12 +40,11 @@ from vackit.compiler.placement import conv_names, excluded_nodes
 from vackit.compiler.report import BuildReport
 from vackit.compiler.signature import set_inputs
 from vackit.config.build import (
-    CALIBRATE_MODES_AVAILABLE,
     BuildConfig,
     CustomFunc,
 )
 from vackit.config.model_info import model_info_json
-from vackit.errors import CalibrationError, ConfigError, ModelError, UnsupportedOpError
+from vackit.errors import ConfigError, ModelError, UnsupportedOpError
 from vackit.files import json_bytes, sha256_file
 from vackit.vdsp.process import ProcessPipeline
 
@@ -54,7 +54,12 @@ EXTRA_OPS = {"softmax": AppendSoftmax}
 
 
 def build(
-    config: BuildConfig, *, force: bool = False, allow_code: bool = False, reference: bool = True
+    config: BuildConfig,
+    *,
+    force: bool = False,
+    allow_code: bool = False,
+    reference: bool = True,
+    use_cache: bool = True,
 ) -> BuildReport:
     """Compile ``config`` and write its artifact.
 
@@ -66,17 +71,18 @@ def build(
         force: Replace a different artifact.
         allow_code: Let a CustomFunc of the process_ops run its Python file.
         reference: Store the float twin of an int8 graph with it, for `vamc explain`.
+        use_cache: Go on from, and leave, calibration statistics in the cache folder.
 
     Raises:
         ModelError: The model cannot be read, or does not fit the config.
         UnsupportedOpError: A node or an extra op stands in the way.
-        CalibrationError: The calibration set is unusable, or its mode is not there.
+        CalibrationError: The calibration set is unusable.
         ArtifactError: Another artifact stands behind the prefix.
     """
     start = time.monotonic()
     _check_available(config)
     pipeline = _process_pipeline(config, allow_code)
-    model, manifest, twin = _compile(config, pipeline)
+    model, manifest, quantized = _compile(config, pipeline, use_cache)
     prefix = config.artifact_prefix
     graph, weights = serialize(model, prefix.name + WEIGHTS_SUFFIX)
     parts = {
@@ -85,8 +91,10 @@ def build(
         MODEL_INFO_SUFFIX: json_bytes(model_info_json(prefix, config.name)),
     }
     check_parts(prefix.name, model, parts, config.name)
-    if twin is not None and reference:
-        twin_parts = serialize(twin, prefix.name + REFERENCE_WEIGHTS_SUFFIX)
+    if quantized is not None:
+        parts[CALIBRATION_SUFFIX] = json_bytes(quantized.table)
+    if quantized is not None and reference:
+        twin_parts = serialize(quantized.twin, prefix.name + REFERENCE_WEIGHTS_SUFFIX)
         parts[REFERENCE_GRAPH_SUFFIX], parts[REFERENCE_WEIGHTS_SUFFIX] = twin_parts
     files, unchanged = store(prefix, manifest, parts, force=force)
     return BuildReport(
@@ -108,8 +116,8 @@ def build(
 
 
 def _compile(
-    config: BuildConfig, pipeline: ProcessPipeline | None
-) -> tuple[onnx.ModelProto, Manifest, onnx.ModelProto | None]:
+    config: BuildConfig, pipeline: ProcessPipeline | None, use_cache: bool
+) -> tuple[onnx.ModelProto, Manifest, Quantized | None]:
     model = read_model(config)
     checkpoint = config.frontend.checkpoint
     assert checkpoint is not None
@@ -118,12 +126,13 @@ def _compile(
     excluded = excluded_nodes(conv_names(model.graph), choices, source)
     set_inputs(model, config.frontend.shape, source)
     records, is_free = _to_float_form(model, config, checkpoint)
-    quantization, twin = None, None
+    quantized = None
     tools = tool_versions("numpy", "onnx", "onnxruntime")
     if config.backend.dtype == "int8":
         images = CalibrationSet(config, signature(model)[0], pipeline)
-        quantization, twin = quantize_model(
-            model, config.backend.quantize, images, excluded, checkpoint
+        quantize = config.backend.quantize
+        quantized = quantize_model(
+            model, quantize, images, excluded, checkpoint, use_cache=use_cache
         )
         tools["opencv"] = _opencv_version()
     elif config.backend.dtype == "fp16":
@@ -135,13 +144,13 @@ def _compile(
         inputs=inputs,
         outputs=outputs,
         max_batch=None if is_free else 1,
-        quantization=quantization,
+        quantization=quantized.record if quantized else None,
         preprocessing=pipeline.describe() if pipeline else (),
         tools=tools,
         model_sha256=sha256_file(checkpoint),
         passes=tuple(records),
     )
-    return model, manifest, twin
+    return model, manifest, quantized
 
 
 def _to_float_form(
@@ -169,14 +178,6 @@ def _to_float_form(
 
 def _check_available(config: BuildConfig) -> None:
     where = config.source or config.name
-    mode = config.backend.quantize.calibrate_mode
-    if config.backend.dtype == "int8" and mode not in CALIBRATE_MODES_AVAILABLE:
-        raise CalibrationError(
-            f"backend.quantize.calibrate_mode '{mode}' is not available in this version; "
-            f"available: {', '.join(CALIBRATE_MODES_AVAILABLE)}",
-            where=where,
-            hint=f"--set backend.quantize.calibrate_mode={CALIBRATE_MODES_AVAILABLE[0]}",
-        )
     if config.extra_ops is not None and config.extra_ops.type not in EXTRA_OPS:
         raise UnsupportedOpError(
             f"graph.extra_ops.type '{config.extra_ops.type}' is not available in this version; "

@@ -18,7 +18,6 @@ from vackit.config.build_keys import (
 )
 from vackit.config.build_types import (
     CALIBRATE_MODES,
-    CALIBRATE_MODES_AVAILABLE,
     Backend,
     BuildConfig,
     CenterCrop,
@@ -46,7 +45,6 @@ from vackit.errors import ConfigError, Finding
 
 __all__ = [
     "CALIBRATE_MODES",
-    "CALIBRATE_MODES_AVAILABLE",
     "Backend",
     "BuildConfig",
     "CenterCrop",

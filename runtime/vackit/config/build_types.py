@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 Generation = Literal["2023", "current"]
 
-# What `backend.quantize.calibrate_mode` may say, and what this version's compiler has.
+# What `backend.quantize.calibrate_mode` may say
 CALIBRATE_MODES = ("max", "percentile", "kl_divergence", "mse")
-CALIBRATE_MODES_AVAILABLE = ("max",)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vackit.config.build import check_build_config
-from vackit.config.build_types import CALIBRATE_MODES_AVAILABLE, BuildConfig
+from vackit.config.build_types import BuildConfig
 from vackit.config.crosscheck import disagreements
 from vackit.config.load import load_json, read_text
 from vackit.config.model_info import check_model_info
@@ -76,8 +76,7 @@ def _check(verdict: Verdict, overrides: Sequence[str]) -> object:
     path = verdict.path
     verdict.kind = _kind(path)
     if verdict.kind == BUILD:
-        config, notes = check_build_config(path, overrides)
-        verdict.notes = (*notes, *_mode_note(config))
+        config, verdict.notes = check_build_config(path, overrides)
         return config
     if verdict.kind == MODEL_INFO:
         info, verdict.notes = check_model_info(path)
@@ -97,13 +96,3 @@ def _kind(path: Path) -> str:
         return BUILD
     # an unknown object is most likely a vdsp_params file whose one telling key is misspelt
     return MODEL_INFO if _MODEL_INFO_KEYS & keys else VDSP
-
-
-def _mode_note(config: BuildConfig) -> list[Finding]:
-    mode = config.backend.quantize.calibrate_mode
-    if config.backend.dtype != "int8" or mode in CALIBRATE_MODES_AVAILABLE:
-        return []
-    known = ", ".join(CALIBRATE_MODES_AVAILABLE)
-    return [
-        Finding(f"this version builds with calibrate_mode {known}, not {mode}", str(config.source))
-    ]

@@ -48,15 +48,6 @@ def test_validate_files_refuses_overrides_without_a_build_yaml() -> None:
         validate_files([VALID / "vdsp_a.json"], ["backend.dtype=int8"])
 
 
-def test_validate_files_notes_a_mode_that_cannot_be_built() -> None:
-    (verdict,) = validate_files([VALID / "build_current.yaml"])
-    assert (
-        verdict.notes[-1].message == "this version builds with calibrate_mode max, not percentile"
-    )
-    (verdict,) = validate_files([VALID / "build_current.yaml"], ["backend.dtype=fp16"])
-    assert "calibrate_mode" not in str(verdict.notes[-1])
-
-
 def test_validate_files_compares_one_build_yaml_with_one_vdsp_json() -> None:
     pair = [VALID / "build_2023_dialect1.yaml", VALID / "vdsp_a.json"]
     build, _ = validate_files(pair)

@@ -115,7 +115,7 @@ class Collector:
             save(state)
 
     def _observe_all(self, samples: Samples, state: State, save: Callable[[State], None]) -> None:
-        parts = [Statistics(len(self._names)) for _ in range(self._workers)]
+        parts = [Statistics(len(self._names), state.total.samples) for _ in range(self._workers)]
         self._num_started = 0
         try:
             self._spread(samples, parts)

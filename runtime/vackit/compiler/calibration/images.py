@@ -68,8 +68,16 @@ class CalibrationSet:
 
     def __iter__(self) -> Iterator[tuple[str, Feeds]]:
         """Yield each file's path and its sample as a batch of one."""
-        for path in self.paths:
+        return self.starting_at(0)
+
+    def starting_at(self, index: int) -> Iterator[tuple[str, Feeds]]:
+        """Yield the samples of the files from number ``index`` on."""
+        for path in self.paths[index:]:
             yield str(path), self._sample(path)
+
+    def describe(self) -> tuple[dict[str, Any], ...]:
+        """Return what is done to each file, ready for JSON; empty where it holds arrays."""
+        return self._pipeline.describe() if self._pipeline else ()
 
     def sha256(self) -> str:
         """Return the sha256 over the files' names, relative to their folder, and contents."""

@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 
 from vackit.compiler.calibration.collect import Collector, State
-from vackit.compiler.calibration.statistics import Statistics
+from vackit.compiler.calibration.statistics import Statistics, samples_per_image
 from vackit.errors import CalibrationError
 
 # per value: its smallest and its largest
@@ -35,7 +35,7 @@ def measure_ranges(
     listed = list(samples)
     if names and not listed:
         raise CalibrationError("the calibration set is empty", where=where)
-    state = State(Statistics(len(names)))
+    state = State(Statistics(len(names), samples_per_image(len(listed))))
     Collector(model, names, where).collect(iter(listed), len(listed), state)
     return ranges_of(names, state.total)
 

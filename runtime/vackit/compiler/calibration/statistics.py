@@ -8,9 +8,9 @@ e is the smallest exponent at which the range, zero included, spans no more than
 bins. All counts are integers. Multiplying a float32 by a power of two
 is exact in float64, so each element has one bin.
 
-The extremes are those of all elements. The histogram takes every n-th element of a value, at
-most `SAMPLES` of them an image; n is a prime that divides no axis, so that rows, columns
-and channels are met evenly. docs/calibration.md has what the sampling costs in accuracy.
+The extremes are those of all elements. The histogram takes every n-th element of a value, so
+many that the whole set gives about `SAMPLES`; n is a prime that divides no axis, so that
+rows, columns and channels are met evenly. docs/calibration.md has what that costs.
 """
 
 import math
@@ -21,7 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 NUM_BINS = 4096
-SAMPLES = 4096
+# of a value over the whole set: 20 lie beyond each end of the 99.999 % in the middle
+SAMPLES = 1 << 22
+# of a value in one image, whatever the size of the set
+FEWEST, MOST = 1 << 12, 1 << 16
 # bins no finer than the smallest scale that quantization uses
 SMALLEST_EXPONENT = -40
 # raise it with every change that gives other statistics from the same images
@@ -32,6 +35,10 @@ Counts = NDArray[np.int64]
 
 class Statistics:
     """Extremes and histograms of some values.
+
+    Args:
+        num_values: How many.
+        samples: Elements of a value that its histogram takes of one image, at most.
 
     Bin b of value i lies at ``counts[i, b % NUM_BINS]``: no more than `NUM_BINS` bins are in
     use at a time, so none collide, and nothing moves when a range grows downward.
@@ -44,7 +51,8 @@ class Statistics:
         num_images: How many images were observed.
     """
 
-    def __init__(self, num_values: int) -> None:
+    def __init__(self, num_values: int, samples: int = MOST) -> None:
+        self.samples = samples
         self.low = np.full(num_values, np.inf)
         self.high = np.full(num_values, -np.inf)
         self.exponent = np.full(num_values, SMALLEST_EXPONENT, np.int64)
@@ -66,7 +74,7 @@ class Statistics:
             return False
         if low < self.low[index] or high > self.high[index]:
             self._widen(index, low, high)
-        sample = array.reshape(-1)[:: stride(array.shape)]
+        sample = array.reshape(-1)[:: stride(array.shape, self.samples)]
         scale = 2.0 ** -float(self.exponent[index])
         # float64: in float32 a tiny negative element could round up to zero, into bin 0
         steps = np.multiply(sample, scale, dtype=np.float64)
@@ -149,13 +157,18 @@ def exponent_for(low: float, high: float) -> int:
     return exponent
 
 
+def samples_per_image(num_images: int) -> int:
+    """Return how many elements of a value to take of each image of a set."""
+    return min(max(SAMPLES // max(num_images, 1), FEWEST), MOST)
+
+
 @cache
-def stride(shape: tuple[int, ...]) -> int:
-    """Return n such that every n-th element of an array is at most `SAMPLES` of them."""
+def stride(shape: tuple[int, ...], samples: int) -> int:
+    """Return n such that every n-th element of an array is at most ``samples`` of them."""
     size = math.prod(shape)
-    if size <= SAMPLES:
+    if size <= samples:
         return 1
-    step = -(-size // SAMPLES)
+    step = -(-size // samples)
     while any(step % divisor == 0 for divisor in range(2, math.isqrt(step) + 1)) or any(
         axis % step == 0 for axis in shape
     ):

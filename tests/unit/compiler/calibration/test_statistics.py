@@ -10,11 +10,13 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from vackit.compiler.calibration.statistics import (
+    FEWEST,
+    MOST,
     NUM_BINS,
-    SAMPLES,
     SMALLEST_EXPONENT,
     Statistics,
     exponent_for,
+    samples_per_image,
     stride,
 )
 
@@ -120,9 +122,9 @@ def test_statistics_coarsen_bins_around_zero() -> None:
     ids=str,
 )
 def test_stride_meets_every_column_row_and_channel(shape: tuple[int, ...]) -> None:
-    step = stride(shape)
+    step = stride(shape, FEWEST)
     taken = np.arange(0, np.prod(shape), step)
-    assert SAMPLES // 3 < len(taken) <= SAMPLES
+    assert FEWEST // 3 < len(taken) <= FEWEST
     for axis in range(1, len(shape)):
         hits = np.bincount(np.unravel_index(taken, shape)[axis], minlength=shape[axis])
         if shape[axis] <= 200:
@@ -130,14 +132,15 @@ def test_stride_meets_every_column_row_and_channel(shape: tuple[int, ...]) -> No
 
 
 def test_stride_leaves_small_arrays_whole() -> None:
-    assert stride((1, SAMPLES)) == 1
+    assert stride((1, FEWEST), FEWEST) == 1
 
 
 def test_statistics_count_what_they_have_seen_and_sampled() -> None:
     big = np.random.default_rng(0).standard_normal((1, 3, 100, 100)).astype(np.float32)
-    stats = _observed([big])
+    stats = Statistics(1, FEWEST)
+    assert stats.observe(0, big)
     assert stats.num_seen[0] == big.size
-    assert 0 < stats.counts.sum() <= SAMPLES < NUM_BINS + 1
+    assert 0 < stats.counts.sum() <= FEWEST <= NUM_BINS
     assert (stats.low[0], stats.high[0]) == (big.min(), big.max())
 
 
@@ -151,3 +154,12 @@ def test_statistics_merge_in_any_order() -> None:
             total.merge(_observed([samples[position]]))
         merged.append(total)
     assert all(_same(merged[0], other) for other in merged)
+
+
+@pytest.mark.parametrize(
+    ("num_images", "want"),
+    [(0, MOST), (1, MOST), (100, 41943), (1000, 4194), (50_000, FEWEST)],
+    ids=str,
+)
+def test_samples_per_image_fall_with_the_number_of_images(num_images: int, want: int) -> None:
+    assert samples_per_image(num_images) == want
