@@ -8,13 +8,13 @@ batch must equal the original's run on that sample alone.
 
 import logging
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import onnx
 
 from vackit.compiler.batch_concat import expand_constants
 from vackit.compiler.graph import (
+    Shape,
     add_constant,
     attribute,
     constants,
@@ -26,33 +26,14 @@ from vackit.compiler.graph import (
     shape_of,
     values_of,
 )
-from vackit.compiler.running import Arrays, largest_difference, open_session, random_feeds, run
-from vackit.errors import ModelError
+from vackit.compiler.running import open_session, random_feeds, run
+from vackit.compiler.verify import Samples, difference
 
 logger = logging.getLogger(__name__)
 
 SYMBOL = "N"
 # any number that no axis of a real model happens to be a multiple of
 _PROBE = 1009
-_SAMPLES = 3
-# relative to the largest output: another batch size may add in another order, no more
-TOLERANCE = 1e-4
-
-Shape = tuple[int | str | None, ...]
-
-
-Samples = Sequence[tuple[Arrays, Arrays]]
-
-
-def run_alone(model: onnx.ModelProto, where: object) -> Samples:
-    """Return random samples and what the model, shaped for one sample, makes of each.
-
-    Raises:
-        ModelError: ONNX Runtime does not run the model.
-    """
-    session = open_session(model, where)
-    feeds = [random_feeds(model.graph, 1, seed) for seed in range(_SAMPLES)]
-    return [(feed, run(session, feed, where)) for feed in feeds]
 
 
 def free_batch(model: onnx.ModelProto, alone: Samples, where: object) -> bool:
@@ -66,9 +47,6 @@ def free_batch(model: onnx.ModelProto, alone: Samples, where: object) -> bool:
     Returns:
         Whether the batch is free. If not, the model stays fixed to one sample.
     """
-    reason = _difference(model, alone[:1], where)
-    if reason:
-        logger.warning("%s: the graph passes change the results: %s", where, reason)
     if any(not shape or shape[0] != 1 for shape in map(shape_of, model.graph.input)):
         logger.warning("%s: the batch stays fixed to 1: an input has no batch axis", where)
         return False
@@ -78,7 +56,7 @@ def free_batch(model: onnx.ModelProto, alone: Samples, where: object) -> bool:
         set_shape(value, (SYMBOL, *(shape_of(value) or ())[1:]))
     for value in candidate.graph.output:
         value.type.tensor_type.ClearField("shape")
-    reason = _difference(candidate, alone, where)
+    reason = difference(candidate, alone, where)
     if reason:
         logger.warning("%s: the batch stays fixed to 1: %s", where, reason)
         return False
@@ -97,28 +75,6 @@ def set_output_shapes(model: onnx.ModelProto, where: object) -> None:
     for value in graph.output:
         shape: Shape = results[value.name].shape
         set_shape(value, (SYMBOL, *shape[1:]) if is_free else shape)
-
-
-def _difference(candidate: onnx.ModelProto, alone: Samples, where: object) -> str:
-    """Say how a batch of the samples differs from the samples alone; empty if it does not."""
-    try:
-        session = open_session(candidate, where)
-        for group in (alone, alone[:1]):
-            feeds = {
-                name: np.concatenate([feed[name] for feed, _ in group]) for name in group[0][0]
-            }
-            together = run(session, feeds, where)
-            for name, got in together.items():
-                want = [result[name] for _, result in group]
-                if len(group) > 1 and (want[0].ndim == 0 or want[0].shape[0] != 1):
-                    return f"output '{name}' has shape {want[0].shape} for one sample"
-                expected = np.concatenate(want) if len(group) > 1 else want[0]
-                apart = largest_difference([got], [expected])
-                if apart > TOLERANCE:
-                    return f"output '{name}' differs by {apart:.1e} of its largest value"
-    except ModelError as error:
-        return error.message
-    return ""
 
 
 def _rewrite(model: onnx.ModelProto) -> None:

@@ -22,7 +22,7 @@ from vackit.artifact.store import (
     REFERENCE_WEIGHTS_SUFFIX,
     WEIGHTS_SUFFIX,
 )
-from vackit.compiler.batch import free_batch, run_alone, set_output_shapes
+from vackit.compiler.batch import free_batch, set_output_shapes
 from vackit.compiler.calibration.images import CalibrationSet, takes_npz
 from vackit.compiler.emit import check_parts, serialize, signature, store
 from vackit.compiler.frontend import read_model
@@ -39,6 +39,7 @@ from vackit.compiler.passes.append_softmax import AppendSoftmax
 from vackit.compiler.placement import conv_names, excluded_nodes
 from vackit.compiler.report import BuildReport
 from vackit.compiler.signature import set_inputs
+from vackit.compiler.verify import run_alone
 from vackit.config.build import (
     BuildConfig,
     CustomFunc,
@@ -165,11 +166,11 @@ def _to_float_form(
     records: list[PassRecord] = []
     if config.backend.dtype == "int8":
         records.append({"pass": "raise_opset", "changes": raise_opset(model, where)})
-    records += run_float_passes(model, where)
+    records += run_float_passes(model, where, alone)
     is_free = free_batch(model, alone, where)
     records.append({"pass": "free_batch", "changes": int(is_free)})
     if config.backend.dtype == "int8":
-        records += run_integer_passes(model, where)
+        records += run_integer_passes(model, where, alone)
     set_output_shapes(model, where)
     if config.extra_ops is not None:
         records += run_passes(model, [EXTRA_OPS[config.extra_ops.type]()], where)

@@ -7,10 +7,11 @@ import numpy as np
 import onnx
 import pytest
 
-from vackit.compiler.batch import free_batch, run_alone, set_output_shapes
+from vackit.compiler.batch import free_batch, set_output_shapes
 from vackit.compiler.graph import shape_of
 from vackit.compiler.passes import run_float_passes
 from vackit.compiler.signature import set_inputs
+from vackit.compiler.verify import run_alone
 from vackit.testing import tiny_models
 from vackit.testing.shufflenet import FORMS, shufflenet_v2
 
@@ -131,13 +132,3 @@ def test_free_batch_keeps_a_batch_of_one_when_an_output_has_none(
     with caplog.at_level(logging.WARNING):
         assert not _freed(model)
     assert "has shape () for one sample" in caplog.text
-
-
-def test_free_batch_says_when_passes_changed_the_results(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    model = tiny_models.conv(batch=1)
-    alone = [(feeds, {n: y + 1 for n, y in got.items()}) for feeds, got in run_alone(model, "m")]
-    with caplog.at_level(logging.WARNING):
-        free_batch(model, alone, "m.onnx")
-    assert "the graph passes change the results" in caplog.text

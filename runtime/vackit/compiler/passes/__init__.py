@@ -20,6 +20,7 @@ from vackit.compiler.passes.pad_channels import PadChannels
 from vackit.compiler.passes.remove_dead import RemoveDead
 from vackit.compiler.passes.remove_identity import RemoveIdentity
 from vackit.compiler.passes.untangle_channels import UntangleChannels
+from vackit.compiler.verify import Samples
 
 # in the order in which they run: each leaves the graph in the form that the next looks for
 FLOAT_PASSES: tuple[Pass, ...] = (
@@ -54,11 +55,15 @@ __all__ = [
 ]
 
 
-def run_float_passes(model: onnx.ModelProto, where: object) -> list[PassRecord]:
-    """Run `FLOAT_PASSES` over ``model`` in place; return what each changed."""
-    return run_passes(model, FLOAT_PASSES, where)
+def run_float_passes(
+    model: onnx.ModelProto, where: object, samples: Samples = ()
+) -> list[PassRecord]:
+    """Run `FLOAT_PASSES` over ``model`` in place, checked; return what each changed."""
+    return run_passes(model, FLOAT_PASSES, where, samples)
 
 
-def run_integer_passes(model: onnx.ModelProto, where: object) -> list[PassRecord]:
-    """Run `INTEGER_PASSES` over ``model`` in place; return what each changed."""
-    return run_passes(model, INTEGER_PASSES, where)
+def run_integer_passes(
+    model: onnx.ModelProto, where: object, samples: Samples = ()
+) -> list[PassRecord]:
+    """Run `INTEGER_PASSES` over ``model`` in place, checked; return what each changed."""
+    return run_passes(model, INTEGER_PASSES, where, samples)

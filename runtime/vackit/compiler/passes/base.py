@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import onnx
 
+from vackit.compiler.graph import copy_model
+from vackit.compiler.verify import Samples, difference
 from vackit.errors import VackitError
 
 logger = logging.getLogger(__name__)
@@ -30,19 +32,25 @@ class Pass(ABC):
         """Change ``model`` in place; return the number of changes."""
 
 
-def run_passes(model: onnx.ModelProto, passes: Iterable[Pass], where: object) -> list[PassRecord]:
+def run_passes(
+    model: onnx.ModelProto, passes: Iterable[Pass], where: object, samples: Samples = ()
+) -> list[PassRecord]:
     """Run ``passes`` in order over ``model``, in place.
 
     Args:
         model: The model.
         passes: In order.
         where: What to name in errors: the model's file.
+        samples: What the model is to compute, from `vackit.compiler.verify.run_alone`. A
+            pass after which it computes anything else is undone, aloud; without samples
+            nothing is checked.
 
     Returns:
         Per pass ``{"pass": name, "changes": n}``.
     """
     records: list[PassRecord] = []
     for step in passes:
+        before = copy_model(model) if samples else model
         try:
             changes = step.apply(model)
         except VackitError as error:
@@ -51,6 +59,10 @@ def run_passes(model: onnx.ModelProto, passes: Iterable[Pass], where: object) ->
         except Exception as error:
             done = ", ".join(record["pass"] for record in records) or "none"
             raise RuntimeError(f"pass '{step.name}' failed (after: {done})") from error
+        if changes and samples and (reason := difference(model, samples, where)):
+            logger.warning("%s: pass '%s' is undone: %s", where, step.name, reason)
+            model.CopyFrom(before)
+            changes = 0
         logger.info("%s: %d changes", step.name, changes)
         records.append({"pass": step.name, "changes": changes})
     return records

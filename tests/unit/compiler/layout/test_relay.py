@@ -9,12 +9,13 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
-from vackit.compiler.batch import free_batch, run_alone
+from vackit.compiler.batch import free_batch
 from vackit.compiler.graph import attribute, copy_model
 from vackit.compiler.layout.arrange import by_first_use, padded_to
 from vackit.compiler.layout.relay import Arrange, relay
 from vackit.compiler.passes.remove_dead import RemoveDead
 from vackit.compiler.running import open_session
+from vackit.compiler.verify import run_alone
 from vackit.testing.graph_builder import GraphBuilder
 from vackit.testing.mobilenet import mobilenet_v2
 from vackit.testing.shufflenet import shufflenet_v2

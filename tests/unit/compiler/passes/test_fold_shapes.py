@@ -4,11 +4,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from vackit.compiler.batch import free_batch, run_alone
+from vackit.compiler.batch import free_batch
 from vackit.compiler.graph import copy_model
 from vackit.compiler.passes.fold_shapes import FoldShapes
 from vackit.compiler.passes.remove_dead import RemoveDead
 from vackit.compiler.running import open_session
+from vackit.compiler.verify import run_alone
 from vackit.testing.graph_builder import GraphBuilder
 from vackit.testing.shufflenet import shufflenet_v2
 
