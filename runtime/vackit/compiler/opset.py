@@ -4,7 +4,7 @@
 import onnx
 from onnx import helper, version_converter
 
-from vackit.compiler.graph import constants, copy_model, opset_of, reads
+from vackit.compiler.graph import attribute, constants, copy_model, opset_of, reads
 from vackit.compiler.running import largest_difference, open_session, random_feeds, run
 from vackit.errors import ModelError, UnsupportedOpError
 
@@ -12,6 +12,8 @@ from vackit.errors import ModelError, UnsupportedOpError
 QUANTIZED_OPSET = 13
 # relative to the largest output; a conversion only re-writes, it must not compute otherwise
 TOLERANCE = 1e-4
+# from it on a Resize says how it samples
+_EXPLICIT_RESIZE_OPSET = 11
 
 
 def raise_opset(model: onnx.ModelProto, where: object) -> int:
@@ -32,6 +34,8 @@ def raise_opset(model: onnx.ModelProto, where: object) -> int:
     except Exception as error:  # the converter raises RuntimeError and its own C++ classes
         raise _stopped_by(model, str(error), where) from error
     _keep_names(model.graph, converted.graph)
+    if opset_of(model) < _EXPLICIT_RESIZE_OPSET:
+        _keep_resize(converted.graph)
     try:
         session = open_session(converted, where)
         feeds = random_feeds(model.graph, 1, 0)
@@ -58,6 +62,19 @@ def raise_opset(model: onnx.ModelProto, where: object) -> int:
 
 
 _HINT = f"export the model with opset {QUANTIZED_OPSET} or newer, or build fp16 or fp32"
+
+
+def _keep_resize(graph: onnx.GraphProto) -> None:
+    """Write out how Upsample and Resize sampled before they had a choice.
+
+    The converter leaves them to the newer default, ``half_pixel``.
+
+    Source: ONNX operator changelog, Resize 10 and 11.
+    """
+    for node in graph.node:
+        if node.op_type == "Resize" and attribute(node, "coordinate_transformation_mode") is None:
+            modes = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+            node.attribute.extend(helper.make_attribute(k, v) for k, v in modes.items())
 
 
 def _stopped_by(model: onnx.ModelProto, words: str, where: object) -> UnsupportedOpError:

@@ -51,7 +51,9 @@ def role(node: onnx.NodeProto, name: str, weights: dict[str, tuple[int, ...]]) -
         return Role.FIXES
     if node.op_type in _UNARY:
         return Role.CARRIES if len(node.output) == 1 else Role.FIXES
-    if any(entry and entry not in weights for entry in node.input[1:]) or len(node.input) < 2:
+    if len(node.input) < 2 or any(entry and entry not in weights for entry in node.input[1:]):
+        return Role.FIXES
+    if not node.input[1]:
         return Role.FIXES
     return _weighted_role(node, weights[node.input[1]])
 
