@@ -8,11 +8,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING
 
-from vackit.console import Parser, add_common, configure_logging, note, report_failure, run_command
-from vackit.errors import UsageError, VackitError
+from vackit.console import Parser, add_common, configure_logging, note, run_command
+from vackit.errors import UsageError
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -20,10 +19,13 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Run a Python program, or one of the samples that come with vackit, on a device.
 
-Options of runstream stand before SCRIPT; everything after it is the program's own. An
-existing file wins over a sample of the same name. The exit code is the program's."""
+The program may import `vaststreamx`, the published interface, though nothing of that name
+is installed; an installed one comes first, unless --emulate is given. Options of runstream
+stand before SCRIPT; everything after it is the program's own. An existing file wins over a
+sample of the same name. The exit code is the program's. Nothing is printed on stderr that
+the program did not print, unless -v or --profile is given."""
 _EXAMPLE = "runstream sample_cls.py --help"
-_WITH_VALUE = ("--device",)
+_WITH_VALUE = ("--device", "--ops", "--trace")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,12 +38,21 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         "runstream", _DESCRIPTION, _EXAMPLE, usage="runstream [options] SCRIPT [arguments]"
     )
-    parser.add_argument("script", metavar="SCRIPT", help="a path, or the name of a sample")
-    parser.add_argument(
+    add = parser.add_argument
+    add("script", metavar="SCRIPT", nargs="?", help="a path, or the name of a sample")
+    add(
         "--device", metavar="NAME[:N]",
         help="where the program's models run (default: VACKIT_DEVICE, else a card if one "
         "answers, else the emulator)",
     )  # fmt: skip
+    add("--emulate", action="store_true", help="pass over an installed vaststreamx")
+    add("--list", action="store_true", help="list the samples and leave")
+    add(
+        "--ops", metavar="FILE", action="append", default=[], type=Path,
+        help="a Python file that registers custom operators; it runs first",
+    )  # fmt: skip
+    add("--profile", action="store_true", help="print a table of all operators at the end")
+    add("--trace", metavar="FILE", type=Path, help="write a Chrome trace (JSON) at the end")
     add_common(parser, json_output=False)
     return parser
 
@@ -58,85 +69,72 @@ def _split(argv: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _run(args: argparse.Namespace, arguments: list[str]) -> int:
-    from importlib import resources
+    from vackit.cli.runstream_program import execute, quiet_libraries, search_path
+    from vackit.cli.runstream_report import recorded
 
-    from vackit.devices.registry import DEVICE_VARIABLE, get_device
-
+    if args.list:
+        return _list()
+    if args.script is None:
+        _parser().error("the following arguments are required: SCRIPT")
     # what the library would say is kept back: the program's stderr is its own
     configure_logging(args.verbose, quiet=True)
-    if args.device is not None or args.verbose:
-        device = get_device(args.device)
-        if args.device is not None:
-            os.environ[DEVICE_VARIABLE] = device.spec
-        if args.verbose:
-            note(f"device: {device.label}")
-    path = Path(args.script)
-    if path.is_file():
-        return _execute(path, arguments, args.verbose)
-    with resources.as_file(_sample(args.script)) as sample:
-        return _execute(sample, arguments, args.verbose)
+    if not args.verbose:
+        quiet_libraries()
+    _choose_device(args.device, args.verbose)
+    with (
+        _found(args.script) as path,
+        search_path(path, emulate=args.emulate),
+        recorded(profile=args.profile, trace=args.trace),
+    ):
+        for ops in args.ops:
+            if code := execute(ops, [], args.verbose, name="vackit_ops"):
+                return code
+        return execute(path, arguments, args.verbose)
 
 
-def _sample(name: str) -> "Traversable":
-    from importlib import resources
+def _list() -> int:
+    import ast
 
-    folder = resources.files("vackit.samples")
-    names = sorted(
-        entry.name
-        for entry in folder.iterdir()
-        if entry.name.endswith(".py") and not entry.name.startswith("_")
-    )
-    if name in names:
-        return folder / name
-    close = get_close_matches(name, names, n=1)
-    raise UsageError(
-        f"'{name}' is neither a file nor a sample; samples: {', '.join(names)}",
-        hint=f"did you mean '{close[0]}'?" if close else "",
-    )
-
-
-def _execute(path: Path, arguments: list[str], verbose: int) -> int:
-    """Run the file as ``python FILE`` would; return the exit code."""
-    module = ModuleType("__main__")
-    module.__dict__.update(__file__=str(path), __builtins__=__builtins__)
-    with _as_main(module, path, arguments):
-        try:
-            exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), module.__dict__)
-        except SystemExit as error:
-            return _exit_code(error)
-        except VackitError as error:
-            return report_failure(error, verbose)
-        except KeyboardInterrupt as error:
-            if verbose:
-                _show(error)
-            return report_failure(error)
-        except BaseException as error:
-            _show(error)
-            return 1
+    for name, sample in _samples().items():
+        doc = ast.get_docstring(ast.parse(sample.read_text(encoding="utf-8"))) or ""
+        print(f"{name}  {doc.partition(chr(10))[0]}")
     return 0
 
 
+def _choose_device(spec: str | None, verbose: int) -> None:
+    from vackit.devices.registry import DEVICE_VARIABLE, get_device
+
+    if spec is None and not verbose:
+        return
+    device = get_device(spec)
+    if spec is not None:
+        os.environ[DEVICE_VARIABLE] = device.spec
+    if verbose:
+        note(f"device: {device.label}")
+
+
 @contextlib.contextmanager
-def _as_main(module: ModuleType, path: Path, arguments: list[str]) -> Iterator[None]:
-    argv, main_module, search_path = sys.argv, sys.modules["__main__"], sys.path
-    sys.argv = [str(path), *arguments]
-    sys.path = [str(path.absolute().parent), *search_path]
-    sys.modules["__main__"] = module
-    try:
-        yield
-    finally:
-        sys.argv, sys.modules["__main__"], sys.path = argv, main_module, search_path
+def _found(script: str) -> Iterator[Path]:
+    from importlib import resources
+
+    path = Path(script)
+    if path.is_file():
+        yield path
+        return
+    samples = _samples()
+    if script not in samples:
+        close = get_close_matches(script, samples, n=1)
+        raise UsageError(
+            f"'{script}' is neither a file nor a sample; samples: {', '.join(samples)}",
+            hint=f"did you mean '{close[0]}'?" if close else "",
+        )
+    with resources.as_file(samples[script]) as sample:
+        yield sample
 
 
-def _exit_code(error: SystemExit) -> int:
-    if error.code is None or isinstance(error.code, int):
-        return error.code or 0
-    print(error.code, file=sys.stderr)
-    return 1
+def _samples() -> "dict[str, Traversable]":
+    from importlib import resources
 
-
-def _show(error: BaseException) -> None:
-    trace: TracebackType | None = error.__traceback__
-    if trace is not None:
-        trace = trace.tb_next  # the first frame is runstream's own
-    sys.excepthook(type(error), error.with_traceback(trace), trace)
+    entries = resources.files("vackit.samples").iterdir()
+    samples = {entry.name: entry for entry in entries if entry.name.endswith(".py")}
+    return {name: samples[name] for name in sorted(samples) if not name.startswith("_")}

@@ -56,6 +56,7 @@ class Batcher:
         self._collecting = threading.Lock()
         self._is_closed = False
         self._is_canceled = False
+        self._num_put = self._num_taken = 0
 
     def put(self, request: Request) -> None:
         """Queue a request; blocks while the queue is full.
@@ -68,12 +69,13 @@ class Batcher:
             if self._is_closed:
                 self._slots.release()
                 raise StreamClosedError("the stream is closed and takes no more samples")
+            self._num_put += 1
             self._queue.put(request)
 
     @property
     def num_waiting(self) -> int:
         """Return about how many requests wait: other threads go on meanwhile."""
-        return self._queue.qsize()
+        return self._num_put - self._num_taken
 
     def get(self) -> list[Request]:
         """Wait for the next batch; empty once the input is closed and all is handed out."""
@@ -122,6 +124,7 @@ class Batcher:
 
     def _take(self, request: Request) -> Request:
         self._slots.release()
+        self._num_taken += 1
         if self._is_canceled:
             request.future.cancel()
         return request

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fit a program's tensors to a model's inputs: layouts, token tensors, element types."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from vackit.compat.vaststreamx.layout884 import untile_activation, untile_matrix
+from vackit.compat.vaststreamx.tensor import Tensor
+from vackit.errors import DataError, StreamError
+from vackit.tensors import TensorSpec
+
+Arrays = list[NDArray[Any]]
+
+# Names by which exporters call the inputs of text models, for `token_arrays`
+_MASKS = ("attention_mask", "input_mask", "mask", "attn_mask")
+_TYPES = ("token_type_ids", "segment_ids", "token_type", "type_ids", "segments")
+_IDS = ("input_ids", "ids", "input_word_ids", "tokens", "input", "text")
+
+
+def plain_arrays(tensors: Sequence[Tensor], specs: Sequence[TensorSpec]) -> Arrays:
+    """Return one array per input, each in its input's shape; tile layouts are undone.
+
+    Raises:
+        StreamError: There are more or fewer tensors than inputs.
+    """
+    if len(tensors) != len(specs):
+        raise StreamError(
+            f"the model takes {len(specs)} inputs ({', '.join(map(str, specs))}), "
+            f"got {len(tensors)} tensors"
+        )
+    return [_plain(tensor, spec) for tensor, spec in zip(tensors, specs, strict=True)]
+
+
+def _plain(tensor: Tensor, spec: TensorSpec) -> NDArray[Any]:
+    wanted = spec.sample_shape
+    fitting = (array for array in (tensor.array, *tensor.plain) if _fits(array.shape, wanted))
+    for array in fitting:
+        return array.reshape(wanted)
+    return _untiled(tensor.array, wanted)
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Tell whether two shapes differ in axes of one alone."""
+    return [size for size in shape if size != 1] == [size for size in wanted if size != 1]
+
+
+def _untiled(array: NDArray[Any], wanted: tuple[int, ...]) -> NDArray[Any]:
+    matrix = tuple(size for size in wanted if size != 1)
+    tiles = array.reshape(array.shape[-3:]) if array.ndim >= 3 and array[..., 0].size else array
+    try:
+        if array.ndim == 5:
+            return untile_activation(array, wanted)
+        if tiles.ndim == 3 and tiles.shape[-1] == 256 and len(matrix) == 2:
+            return untile_matrix(tiles, (matrix[0], matrix[1])).reshape(wanted)
+    except (DataError, ValueError):
+        pass
+    raise StreamError(f"the model takes a sample of shape {wanted}, got {array.shape}")
+
+
+def token_arrays(tensors: Sequence[Tensor], specs: Sequence[TensorSpec]) -> Arrays:
+    """Return what a text model takes of the 3 or 6 token tensors that programs make.
+
+    Programs pass token ids, token types and the mask, and as a card's compiler wants it the
+    mask three times more. Where the second tensor starts with 1 and the third with 0 their
+    order is the other way around: the first token is never masked and always of type 0.
+    A model's inputs are told by their usual names; inputs of other names are taken in the
+    order of the tensors.
+
+    Raises:
+        StreamError: There are too few tensors for the model, or a shape does not fit.
+    """
+    if len(tensors) == len(specs) and len(specs) not in (2, 3):
+        return [_cast(tensor, spec) for tensor, spec in zip(tensors, specs, strict=True)]
+    roles = _roles(tensors)
+    chosen = []
+    for index, spec in enumerate(specs):
+        tensor = roles.get(_role(spec.name)) or (tensors[index] if index < len(tensors) else None)
+        if tensor is None:
+            raise StreamError(
+                f"no token tensor for the model's input {spec}; got {len(tensors)}",
+                hint="pass token ids, token types and mask",
+            )
+        chosen.append(_cast(tensor, spec))
+    return chosen
+
+
+def _role(name: str) -> str:
+    lower = name.lower()
+    for role, known in (("mask", _MASKS), ("types", _TYPES), ("ids", _IDS)):
+        if lower in known:
+            return role
+    return "mask" if "mask" in lower else "types" if "type" in lower or "segment" in lower else ""
+
+
+def _roles(tensors: Sequence[Tensor]) -> dict[str, Tensor]:
+    if len(tensors) < 3:
+        return dict(zip(("ids", "mask"), tensors, strict=False))
+    second, third = tensors[1], tensors[2]
+    if second.array.flat[0] == 1 and third.array.flat[0] == 0:
+        second, third = third, second
+    return {"ids": tensors[0], "types": second, "mask": third}
+
+
+def _cast(tensor: Tensor, spec: TensorSpec) -> NDArray[Any]:
+    wanted = spec.sample_shape
+    if not _fits(tensor.array.shape, wanted):
+        raise StreamError(f"input {spec} takes a sample of shape {wanted}, got {tensor.shape}")
+    return tensor.array.reshape(wanted).astype(spec.dtype)

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operators of a program: loaded from vdsp params, single ones, and the model's."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeVar
+
+from vackit.compat.vaststreamx.attributes import (
+    SINGLE_DEFAULTS,
+    SINGLE_KEYS,
+    Attributes,
+    Value,
+    attributes_of,
+    coded,
+    params_of,
+)
+from vackit.compat.vaststreamx.enums import AttrKey, OpType
+from vackit.compat.vaststreamx.image import Image
+from vackit.compat.vaststreamx.model import Model
+from vackit.compat.vaststreamx.tensor import Tensor
+from vackit.config.load import load_json
+from vackit.config.vdsp import load_vdsp_params, to_json
+from vackit.config.vdsp_types import VdspParams
+from vackit.devices.base import Program
+from vackit.errors import StreamError
+from vackit.stream.operators import ImageOperator
+
+
+class OpState:
+    """What an operator and everything cast from it share. Thread-safe.
+
+    Args:
+        op_type: The operator.
+        attributes: Its attributes.
+        params: The vdsp params that the attributes started from; None where there are none.
+    """
+
+    def __init__(
+        self, op_type: OpType, attributes: Attributes, params: VdspParams | None = None
+    ) -> None:
+        self.op_type = op_type
+        self.attributes = attributes
+        self._params = params
+        self._lock = threading.Lock()
+        self._operators: dict[Program, ImageOperator] = {}
+
+    @property
+    def params(self) -> VdspParams:
+        """Return the vdsp params as the attributes say now."""
+        if self._params is None:
+            raise StreamError(f"{self.op_type} is no fused operator")
+        return params_of(self.attributes, self._params)
+
+    def update(self, values: Attributes) -> None:
+        """Set attributes; samples submitted from now on follow them."""
+        with self._lock:
+            self.attributes = {**self.attributes, **values}
+            self._operators.clear()
+
+    def image_operator(self, program: Program) -> ImageOperator:
+        """Return the operator in front of a program, as the attributes say now."""
+        with self._lock:
+            if program not in self._operators:
+                self._operators[program] = ImageOperator(self.params, program)
+            return self._operators[program]
+
+
+T = TypeVar("T", bound="Operator")
+
+
+class Operator:
+    """An operator of a graph.
+
+    Args:
+        op_type: Which. Fused operators come from `load_ops_from_json_file`.
+    """
+
+    def __init__(self, op_type: OpType | int) -> None:
+        self.state = _state(OpType(op_type))
+
+    @property
+    def op_type(self) -> OpType:
+        """Return which operator it is; from 100 on it is a fused one."""
+        return self.state.op_type
+
+    @staticmethod
+    def load_ops_from_json_file(path: str | PathLike[str]) -> "list[Operator]":
+        """Return the operators of a vdsp_params JSON of any generation.
+
+        Raises:
+            ConfigError: With everything that is wrong in the file.
+        """
+        params = load_vdsp_params(Path(path))
+        data: Any = load_json(Path(path)).data
+        if params.generation != "C":
+            data = to_json(params)
+        config = data.get("OpConfig") or {}
+        op_type = OpType[params.op_type]
+        if op_type is OpType.BERT_EMBEDDING_OP:
+            return [Operator(op_type)]
+        return [_sharing(Operator, OpState(op_type, attributes_of(config, params), params))]
+
+    def cast_to_buildin_operator(self) -> "BuildInOperator":
+        """Return this same operator with its attributes in reach."""
+        return _sharing(BuildInOperator, self.state)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Operator) and other.state is self.state
+
+    def __hash__(self) -> int:
+        return hash(id(self.state))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.op_type})"
+
+
+class BuildInOperator(Operator):
+    """A single or fused operator whose attributes can be read, set, and which executes."""
+
+    @property
+    def attributes(self) -> Attributes:
+        """Return the attributes by name: those that this operator has."""
+        return dict(self.state.attributes)
+
+    def get_attribute(self, key: AttrKey, index: int | None = None) -> Any:
+        """Return an attribute, or one entry of it.
+
+        Raises:
+            StreamError: The operator does not have it, or not so many entries.
+        """
+        attributes = self.state.attributes
+        name = AttrKey(key).name
+        if name not in attributes:
+            has = ", ".join(sorted(attributes)) or "none"
+            raise StreamError(f"{self.op_type} has no attribute {name}; it has: {has}")
+        value = attributes[name]
+        if index is None:
+            return value
+        entries = value if isinstance(value, list) else [value]
+        if not 0 <= index < len(entries):
+            raise StreamError(f"attribute {name} has {len(entries)} entries, none is {index}")
+        return entries[index]
+
+    def set_attribute(self, attributes: Mapping[AttrKey, Any]) -> None:
+        """Set attributes; streams that are built already follow with the next sample.
+
+        Raises:
+            StreamError: A value is none that the attribute can have.
+        """
+        changes: dict[str, Value] = {}
+        for key, value in attributes.items():
+            name = AttrKey(key).name
+            changes[name] = coded(name, value)
+        self.state.update(changes)
+
+    def execute(
+        self,
+        images: Sequence[Image] | None = None,
+        output_info: Sequence[Any] | None = None,
+        tensors: Sequence[Image | Tensor] | None = None,
+    ) -> list[Any]:
+        """Run the operator alone.
+
+        Args:
+            images: What it takes.
+            output_info: Per result (format, width, height), or for tensors (shape, type).
+            tensors: What it takes where the results are tensors.
+        """
+        from vackit.compat.vaststreamx.single_ops import execute
+
+        return execute(self.state, list(images or tensors or ()), output_info)
+
+
+class ModelOperator(Operator):
+    """A model as an operator of a graph."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(OpType.MODEL_OP)
+        if not isinstance(model, Model):
+            raise StreamError(f"ModelOperator takes a Model, got {type(model).__name__}")
+        self.model = model
+
+
+def _state(op_type: OpType) -> OpState:
+    if op_type >= OpType.FUSION_OP_YUV_NV12_RESIZE_2RGB_NORM_TENSOR:
+        params = VdspParams(
+            op_type.name,
+            image_format="YUV_NV12" if "NV12" in op_type.name else "RGB_PLANAR",
+            color_cvt_code="YUV2RGB_NV12" if "NV12" in op_type.name else "NO_CHANGE",
+        )
+        return OpState(op_type, attributes_of(to_json(params)["OpConfig"], params), params)
+    zeros = dict.fromkeys(SINGLE_KEYS.get(op_type, ()), 0)
+    return OpState(op_type, {key: SINGLE_DEFAULTS.get(key, zero) for key, zero in zeros.items()})
+
+
+def _sharing(kind: type[T], state: OpState) -> T:
+    made = kind.__new__(kind)
+    made.state = state
+    return made

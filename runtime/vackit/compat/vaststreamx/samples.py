@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One sample on its way: what it was submitted with, decided at submission.
+
+A program may change an operator's attributes for every image; each sample keeps the
+operator as it was when it was submitted.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vackit.compat.vaststreamx.attributes import FORMAT_OF_TYPE
+from vackit.compat.vaststreamx.enums import ImageFormat, ImageType, OpType
+from vackit.compat.vaststreamx.image import Image
+from vackit.compat.vaststreamx.inputs import Arrays, plain_arrays, token_arrays
+from vackit.compat.vaststreamx.operators import Operator
+from vackit.compat.vaststreamx.pixels import INTERLEAVED, PLANAR
+from vackit.compat.vaststreamx.tensor import Tensor
+from vackit.devices.base import Program
+from vackit.errors import StreamError
+from vackit.stream.operators import TensorOperator, Tensors
+
+PARAMETERS = ("crop_resize_ext", "rgb_letterbox_ext", "dynamic_model_input_shapes")
+_OPERATOR_PARAMETERS = PARAMETERS[:2]
+
+
+@dataclass
+class Sample:
+    """One sample.
+
+    Attributes:
+        make: From its arrays and parameters to the model's inputs.
+        source: What ``make`` takes; dropped once it is done.
+        params: Run-time parameters of the operator.
+        is_tapped: The prepared inputs are wanted.
+        prepared: Gets them then.
+    """
+
+    make: Callable[[Any, Mapping[str, Any]], Tensors]
+    source: Any
+    params: dict[str, Any]
+    is_tapped: bool = False
+    prepared: "Future[Tensors]" = field(default_factory=Future)
+
+
+class Prepare:
+    """The native graph's preparing operator: each sample brings what is done to it."""
+
+    def __init__(self, operator: Operator | None) -> None:
+        self.name = operator.op_type.name if operator else "tensors"
+
+    def __call__(self, sample: Sample, params: Mapping[str, Any]) -> Tensors:
+        """Prepare a sample."""
+        try:
+            tensors = sample.make(sample.source, params)
+        except Exception as error:
+            sample.prepared.set_exception(error)
+            raise
+        finally:
+            sample.source = None
+        if sample.is_tapped:
+            sample.prepared.set_result(tensors)
+        return tensors
+
+
+def make_samples(
+    operator: Operator | None,
+    program: Program,
+    inputs: Sequence[Any],
+    params: Mapping[str, Sequence[Any]],
+) -> list[Sample]:
+    """Return the samples of one run.
+
+    Raises:
+        StreamError: Inputs or parameters are not such as graph and model take.
+    """
+    if isinstance(inputs, Image | Tensor) or not isinstance(inputs, Sequence):
+        raise StreamError(
+            f"a stream runs a list of images, or of lists of tensors; got {type(inputs).__name__}"
+        )
+    rows = _rows(params, len(inputs), program)
+    return [_sample(operator, program, one, row) for one, row in zip(inputs, rows, strict=True)]
+
+
+def _rows(
+    params: Mapping[str, Sequence[Any]], count: int, program: Program
+) -> list[dict[str, Any]]:
+    for name, values in params.items():
+        if name not in PARAMETERS:
+            known = ", ".join(PARAMETERS)
+            raise StreamError(f"there is no run-time parameter '{name}'; there are: {known}")
+        if len(values) != count:
+            raise StreamError(f"{name} has {len(values)} entries for {count} samples")
+    for shapes in params.get("dynamic_model_input_shapes", ()):
+        _check_shapes(shapes, program)
+    return [
+        {name: tuple(params[name][i]) for name in _OPERATOR_PARAMETERS if name in params}
+        for i in range(count)
+    ]
+
+
+def _check_shapes(shapes: Sequence[Sequence[int]], program: Program) -> None:
+    built = [spec.sample_shape[1:] for spec in program.inputs]
+    if [tuple(shape[1:]) for shape in shapes] != built:
+        raise StreamError(
+            f"dynamic_model_input_shapes asks for {[list(shape) for shape in shapes]}, the "
+            f"artifact was built for {', '.join(map(str, program.inputs))}",
+            where=program.artifact.prefix,
+            hint="build an artifact for this shape: set frontend.shape in the build YAML",
+        )
+
+
+def _sample(
+    operator: Operator | None, program: Program, given: Any, params: dict[str, Any]
+) -> Sample:
+    parts = list(given) if isinstance(given, Sequence) else [given]
+    if not parts or not all(isinstance(part, Image | Tensor) for part in parts):
+        kinds = ", ".join(type(part).__name__ for part in parts) or "nothing"
+        raise StreamError(f"a sample is an Image or a list of Tensors, got {kinds}")
+    if operator is None or operator.op_type is OpType.BERT_EMBEDDING_OP:
+        return _tensor_sample(operator, program, parts, params)
+    if len(parts) != 1:
+        raise StreamError(f"{operator.op_type} takes one image a sample, got {len(parts)}")
+    run = operator.state.image_operator(program)
+    image_format = FORMAT_OF_TYPE[_image_type(operator)]
+    return Sample(run, image_array(parts[0], image_format, str(operator.op_type)), params)
+
+
+def _image_type(operator: Operator) -> ImageType:
+    return ImageType(operator.state.attributes.get("IIMAGE_FORMAT", ImageType.YUV_NV12))
+
+
+def _tensor_sample(
+    operator: Operator | None, program: Program, parts: Sequence[Any], params: dict[str, Any]
+) -> Sample:
+    if any(isinstance(part, Image) for part in parts):
+        raise StreamError(
+            "an image reaches the model without an operator that makes its tensor",
+            hint="add the operators of a vdsp_params file to the graph, before the model",
+        )
+    fit = plain_arrays if operator is None else token_arrays
+    specs = program.inputs
+
+    def make(tensors: Sequence[Tensor], row: Mapping[str, Any]) -> Tensors:
+        arrays: Arrays = fit(tensors, specs)
+        return TensorOperator(program)(arrays, row)
+
+    return Sample(make, parts, params)
+
+
+def image_array(given: Image | Tensor, wanted: ImageFormat, who: str) -> NDArray[np.uint8]:
+    """Return an image's array for an operator that reads ``wanted``.
+
+    The order of an image's channels is the color code's affair: only the layout must fit.
+
+    Raises:
+        StreamError: The image is laid out in another way.
+    """
+    if isinstance(given, Tensor):
+        return given.array
+    if _layout(given.format) != _layout(wanted):
+        raise StreamError(
+            f"{who} takes images of {wanted.name}, got {given.format.name}",
+            hint="convert it with cvtcolor, or set the attribute IIMAGE_FORMAT",
+        )
+    return given.plain_array
+
+
+def _layout(image_format: ImageFormat) -> int:
+    return 1 if image_format in PLANAR else 2 if image_format in INTERLEAVED else int(image_format)

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Video through OpenCV, where its build can read or write the file; clear errors elsewhere."""
+
+import contextlib
+import logging
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vackit.compat.vaststreamx.codec import (
+    Conveyor,
+    FrameAttr,
+    as_bytes,
+    bgr_array,
+    nv12_image,
+)
+from vackit.compat.vaststreamx.enums import CaptureMode, CodecType
+from vackit.compat.vaststreamx.image import Image
+from vackit.compat.vaststreamx.stream import EndOfStream
+from vackit.errors import DataError, StreamClosedError
+
+logger = logging.getLogger(__name__)
+
+_FOURCC = {
+    CodecType.CODEC_TYPE_H264: "avc1",
+    CodecType.CODEC_TYPE_H265: "hev1",
+    CodecType.CODEC_TYPE_AV1: "av01",
+    CodecType.CODEC_TYPE_JPEG: "MJPG",
+}
+_SUFFIXES = {
+    CodecType.CODEC_TYPE_H264: ".h264",
+    CodecType.CODEC_TYPE_H265: ".h265",
+    CodecType.CODEC_TYPE_AV1: ".obu",
+    CodecType.CODEC_TYPE_JPEG: ".mjpeg",
+}
+# What OpenCV's wheels can always encode
+_FALLBACK = "mp4v"
+# codecs as containers name them -> as programs look for them
+_NAMES = {"avc1": "avc1", "h264": "avc1", "hevc": "hevc", "hev1": "hevc", "hvc1": "hevc"}
+
+
+class VideoCapture:
+    """Reads a video's frames as NV12 images.
+
+    Args:
+        uri: A file, or what else OpenCV's build can open.
+        mode: Accepted; frames come as fast as they are read.
+        device_id: Accepted.
+        use_hardware: Accepted.
+
+    Raises:
+        DataError: OpenCV cannot read it.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        mode: CaptureMode = CaptureMode.FULLSPEED_MODE,
+        device_id: int = 0,
+        use_hardware: bool = True,
+    ) -> None:
+        CaptureMode(mode)
+        self._capture = _open(uri)
+        self._codec = _codec_name(self._capture)
+
+    def read(self) -> tuple[bool, Image | None, FrameAttr]:
+        """Return whether there was a frame, the frame, and what is known of it."""
+        done, frame = self._capture.read()
+        attr = FrameAttr(self._capture.get(cv2.CAP_PROP_FPS), self._codec)
+        if not done:
+            return False, None, attr
+        attr.frame_pts = attr.frame_dts = int(self._capture.get(cv2.CAP_PROP_POS_MSEC))
+        return True, nv12_image(np.asarray(frame, np.uint8)), attr
+
+    def release(self) -> None:
+        """Close the video."""
+        self._capture.release()
+
+
+class VideoWriter:
+    """Writes images to a video file; where OpenCV has no encoder for the codec, as MPEG-4.
+
+    Args:
+        uri: The file.
+        frame_rate: Frames a second.
+        codec: What to encode to.
+        bit_rate: Accepted; OpenCV chooses.
+        key_interval: Accepted; OpenCV chooses.
+        device_id: Accepted.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        frame_rate: float = 25,
+        codec: CodecType = CodecType.CODEC_TYPE_H264,
+        bit_rate: int = 0,
+        key_interval: int = 0,
+        device_id: int = 0,
+    ) -> None:
+        self._uri = str(uri)
+        self._frame_rate = float(frame_rate)
+        self._codec = CodecType(codec)
+        self._writer: cv2.VideoWriter | None = None
+
+    def write(self, image: Image, attr: FrameAttr | None = None) -> None:
+        """Append a frame; the first decides the size.
+
+        Raises:
+            DataError: OpenCV cannot write the file.
+        """
+        if self._writer is None:
+            size = (image.width, image.height)
+            self._writer = _writer(self._uri, _FOURCC[self._codec], self._frame_rate, size)
+        self._writer.write(bgr_array(image))
+
+    def release(self) -> None:
+        """Finish the file."""
+        if self._writer is not None:
+            self._writer.release()
+            self._writer = None
+
+
+class MediaSource:
+    """Reads a file's encoded packets."""
+
+    def __init__(self) -> None:
+        self._capture: cv2.VideoCapture | None = None
+
+    def open(self, path: str) -> None:
+        """Open a file.
+
+        Raises:
+            DataError: OpenCV cannot read it, or not undecoded.
+        """
+        capture = _open(path)
+        if not capture.set(cv2.CAP_PROP_FORMAT, -1):
+            raise DataError("OpenCV's build does not give out undecoded packets", where=path)
+        self._capture = capture
+
+    def read(self) -> tuple[NDArray[np.uint8], bool]:
+        """Return the next packet and whether the file has ended (then it is empty)."""
+        if self._capture is None:
+            raise DataError("no file is open", hint="call `open(path)` first")
+        done, data = self._capture.read()
+        if not done or data is None:
+            return np.zeros(0, np.uint8), True
+        return np.asarray(data, np.uint8).reshape(-1), False
+
+
+class VideoDecoder:
+    """Decodes an elementary stream; frames come once all of it has been sent.
+
+    Args:
+        codec: What the stream is.
+    """
+
+    def __init__(self, codec: CodecType) -> None:
+        self._codec = CodecType(codec)
+        self._folder = tempfile.TemporaryDirectory(prefix="vackit-")
+        self._path = Path(self._folder.name) / f"stream{_SUFFIXES[self._codec]}"
+        self._spool = self._path.open("wb")
+        self._is_stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._frames: Iterator[Image] | None = None
+
+    def send_data(self, data: Any) -> None:
+        """Append a packet."""
+        if self._is_stopped.is_set():
+            raise StreamClosedError("the decoder is stopped and takes no more data")
+        self._spool.write(as_bytes(data).tobytes())
+
+    def stop_send_data(self) -> None:
+        """Say that nothing more comes."""
+        self._spool.close()
+        self._is_stopped.set()
+
+    def recv_image(self) -> Image:
+        """Return the next image; waits until the stream is complete; `ValueError` at the end.
+
+        Raises:
+            DataError: OpenCV cannot decode the stream.
+        """
+        self._is_stopped.wait()
+        with self._lock:
+            if self._frames is None:
+                self._frames = _frames(self._path)
+            image = next(self._frames, None)
+        if image is None:
+            raise EndOfStream("the decoder is stopped and everything is taken")
+        return image
+
+
+class VideoEncoder:
+    """Encodes images to an elementary stream; packets come once all images have been sent.
+
+    Args:
+        codec: What to encode to.
+        width: Of the images.
+        height: Likewise.
+        config: ``frame_rate_numerator`` and ``frame_rate_denominator``.
+    """
+
+    def __init__(
+        self, codec: CodecType, width: int, height: int, config: Mapping[str, Any] | None = None
+    ) -> None:
+        rates = config or {}
+        rate = rates.get("frame_rate_numerator", 30) / rates.get("frame_rate_denominator", 1)
+        self._folder = tempfile.TemporaryDirectory(prefix="vackit-")
+        container = "avi" if CodecType(codec) is CodecType.CODEC_TYPE_JPEG else "mp4"
+        self._path = Path(self._folder.name) / f"stream.{container}"
+        fourcc = _FOURCC[CodecType(codec)]
+        self._writer = _writer(str(self._path), fourcc, rate, (width, height), fallback="")
+        self._size = (width, height)
+        self._data: Conveyor[NDArray[np.uint8]] = Conveyor("encoder")
+
+    def send_image(self, image: Image, attr: FrameAttr | None = None) -> None:
+        """Encode an image."""
+        if (image.width, image.height) != self._size:
+            raise DataError(
+                f"the encoder was made for {self._size[0]}x{self._size[1]}, got an image of "
+                f"{image.width}x{image.height}"
+            )
+        self._writer.write(bgr_array(image))
+
+    def stop_send_image(self) -> None:
+        """Say that nothing more comes."""
+        self._writer.release()
+        source = MediaSource()
+        source.open(str(self._path))
+        while not (packet := source.read())[1]:
+            self._data.put(packet[0])
+        self._data.end()
+
+    def recv_data(self) -> NDArray[np.uint8]:
+        """Return the next packet; `ValueError` at the end."""
+        return self._data.get()
+
+
+def _open(uri: str) -> cv2.VideoCapture:
+    capture = cv2.VideoCapture(str(uri))
+    if not capture.isOpened():
+        what = "cannot read it as a video" if Path(uri).is_file() else "finds no video there"
+        raise DataError(f"OpenCV {what}", where=uri)
+    return capture
+
+
+def _codec_name(capture: cv2.VideoCapture) -> str:
+    code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
+    name = code.to_bytes(4, "little").decode("ascii", "replace").lower()
+    return _NAMES.get(name, name)
+
+
+def _writer(
+    path: str, fourcc: str, rate: float, size: tuple[int, int], fallback: str = _FALLBACK
+) -> cv2.VideoWriter:
+    for code in filter(None, (fourcc, fallback)):
+        with contextlib.suppress(cv2.error):
+            writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*code), rate, size)
+            if writer.isOpened():
+                if code != fourcc:
+                    logger.warning("%s: OpenCV cannot encode %s, writes %s", path, fourcc, code)
+                return writer
+    raise DataError(f"OpenCV's build has no encoder for {fourcc} here", where=path)
+
+
+def _frames(path: Path) -> Iterator[Image]:
+    capture = _open(str(path))
+    while True:
+        done, frame = capture.read()
+        if not done:
+            capture.release()
+            return
+        yield nv12_image(np.asarray(frame, np.uint8))
