@@ -12,11 +12,13 @@ from onnx import helper, numpy_helper
 from vackit.compiler.graph import (
     constants,
     inferred_shapes,
+    replace,
     set_nodes,
     taken_names,
     values_of,
 )
-from vackit.compiler.layout.roles import Order, Role, input_axis, orders_freely, permuted, role
+from vackit.compiler.layout.elementwise import ELEMENTWISE, channel_axis
+from vackit.compiler.layout.roles import Order, Role, input_axis, orders_freely, permuted
 from vackit.compiler.layout.trace import Trace, View
 from vackit.compiler.layout.uses import Mask, Survey
 
@@ -68,23 +70,35 @@ class _Relay:
 
     def _follow(self, node: onnx.NodeProto) -> None:
         """Let a node read its input where it now lies."""
-        name = node.input[0] if node.input else ""
-        if not name or name in self.known or not self.survey.follows(node, name):
+        name = self.survey.source(node)
+        if not name or not self.survey.follows(node, name):
             return
-        kind = role(node, name, self.survey.weights)
+        kind = self.survey.kind(node, name)
         order = self.orders.get(name)
         if name in self.trace.moved:
-            node.input[0], order = self._gathered(self.trace.views[name])
+            gathered, order = self._gathered(self.trace.views[name])
+            replace(node.input, name, gathered)
             self.changes += 1
         if order is None:
             return
         if kind is Role.MIXES:
             self._permute(node, 1, order, input_axis(node))
             return
-        if node.op_type == "Conv":
-            self._permute_outputs(node, order)
-            next(a for a in node.attribute if a.name == "group").i = len(order)
+        self._carry(node, order)
         self.orders[node.output[0]] = order
+
+    def _carry(self, node: onnx.NodeProto, order: Order) -> None:
+        """Lay the parameters of a node that keeps channels apart in their order."""
+        if node.op_type in ("BatchNormalization", "Conv"):
+            self._permute_outputs(node, order)
+        if node.op_type == "Conv":
+            next(a for a in node.attribute if a.name == "group").i = len(order)
+        if node.op_type in ELEMENTWISE:
+            rank = self.survey.rank(node.output[0])
+            for position, name in enumerate(node.input):
+                axis = channel_axis(self.survey.weights.get(name, ()), rank)
+                if name in self.known and axis is not None:
+                    self._permute(node, position, order, axis)
 
     def _order(self, node: onnx.NodeProto) -> None:
         """Choose the order of a dense convolution's output."""

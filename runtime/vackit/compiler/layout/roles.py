@@ -18,14 +18,20 @@ _UNARY = frozenset(
         "AveragePool",
         "Clip",
         "Elu",
+        "Erf",
+        "Gelu",
         "GlobalAveragePool",
         "GlobalMaxPool",
         "HardSigmoid",
         "HardSwish",
         "LeakyRelu",
         "MaxPool",
+        "Mish",
         "Relu",
+        "Selu",
         "Sigmoid",
+        "Softplus",
+        "Swish",
         "Tanh",
     }
 )
@@ -65,6 +71,9 @@ def _weighted_role(node: onnx.NodeProto, shape: tuple[int, ...]) -> Role:
             return Role.MIXES
         is_depthwise = shape[0] == group and shape[1] == 1
         return Role.CARRIES if is_depthwise else Role.FIXES
+    if node.op_type == "BatchNormalization":
+        is_frozen = not attribute(node, "training_mode", 0) and len(node.output) == 1
+        return Role.CARRIES if is_frozen and attribute(node, "spatial", 1) else Role.FIXES
     if node.op_type == "Gemm" and not attribute(node, "transA", 0):
         return Role.MIXES
     if node.op_type == "MatMul" and len(shape) == 2:

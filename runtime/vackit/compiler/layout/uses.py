@@ -7,7 +7,16 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from vackit.compiler.graph import Shape, constants, output_names, producers, reads
+from vackit.compiler.graph import (
+    Shape,
+    attribute,
+    constants,
+    output_names,
+    producers,
+    reads,
+    values_of,
+)
+from vackit.compiler.layout.elementwise import ELEMENTWISE, combined
 from vackit.compiler.layout.roles import Role, role
 from vackit.compiler.layout.trace import Trace
 
@@ -35,7 +44,9 @@ class Survey:
         self.weights = {n: tuple(t.dims) for n, t in constants(model.graph).items()}
         self._shapes = shapes
         self._makers = producers(model.graph)
+        self._known = constants(model.graph)
         self._uses: dict[str, Uses] = {}
+        self._origins: dict[str, str] = {}
         for name in sorted(output_names(model.graph)):
             self._pin(name)
         # readers first: a node that must not change pins what it reads in turn
@@ -52,26 +63,65 @@ class Survey:
         size = shape[1] if len(shape) > 1 else None
         return size if isinstance(size, int) else 0
 
+    def source(self, node: onnx.NodeProto) -> str:
+        """Return the first activation that a node reads, empty where there is none."""
+        return next((name for name in node.input if name and name not in self.weights), "")
+
+    def kind(self, node: onnx.NodeProto, name: str) -> Role:
+        """Return how ``node`` reads the channels of ``name``, given all shapes."""
+        if node.op_type in ELEMENTWISE:
+            names = combined(node, self._shapes, self.weights)
+            return Role.CARRIES if name in names else Role.FIXES
+        if node.op_type in ("ReduceMax", "ReduceMean"):
+            return Role.CARRIES if self._reduces_picture(node) else Role.FIXES
+        if node.op_type == "MatMul" and len(self._shapes.get(name, ())) != 2:
+            # it sums over the last axis, which is the channels' only where there are two
+            return Role.FIXES
+        return role(node, name, self.weights)
+
     def origin(self, name: str) -> str:
         """Return the value whose order ``name`` has: back through nodes that carry."""
-        while (node := self._makers.get(name)) is not None and name not in self.trace.moved:
-            source = node.input[0] if node.input else ""
-            if not source or source in self.weights or source in self.trace.moved:
-                break
-            if role(node, source, self.weights) is not Role.CARRIES:
-                break
-            name = source
-        return name
+        if name not in self._origins:
+            self._origins[name] = self._find_origin(name)
+        return self._origins[name]
 
     def follows(self, node: onnx.NodeProto, name: str) -> bool:
         """Tell whether ``node`` can read the channels of ``name`` in another order."""
-        kind = role(node, name, self.weights)
+        kind = self.kind(node, name)
         if kind is Role.CARRIES and self.of(node.output[0]).pinned:
             return False
+        if node.op_type in ELEMENTWISE and len(self._activations(node)) > 1:
+            # all of them have one order, or none of them gets a new one
+            return kind is not Role.FIXES and self.origin(node.output[0]) != node.output[0]
         if name not in self.trace.moved:
             return kind is not Role.FIXES
         view = self.trace.views.get(name)
         return kind is not Role.FIXES and view is not None and not view.repeats
+
+    def rank(self, name: str) -> int:
+        """Return the number of axes of a value, 0 where it is not known."""
+        return len(self._shapes.get(name) or ())
+
+    def _activations(self, node: onnx.NodeProto) -> list[str]:
+        return [name for name in dict.fromkeys(node.input) if name and name not in self.weights]
+
+    def _find_origin(self, name: str) -> str:
+        node = self._makers.get(name)
+        if node is None or name in self.trace.moved:
+            return name
+        names = self._activations(node) if node.op_type in ELEMENTWISE else [self.source(node)]
+        for source in names:
+            is_bare = not source or source in self.trace.moved
+            if is_bare or self.kind(node, source) is not Role.CARRIES:
+                return name
+        origins = {self.origin(source) for source in names}
+        return origins.pop() if len(origins) == 1 else name
+
+    def _reduces_picture(self, node: onnx.NodeProto) -> bool:
+        axes = attribute(node, "axes")
+        if len(node.input) > 1 and node.input[1] in self._known:
+            axes = values_of(self._known[node.input[1]]).tolist()
+        return self.rank(node.input[0]) == 4 and sorted(a % 4 for a in axes or ()) == [2, 3]
 
     def _visit(self, node: onnx.NodeProto) -> None:
         if node.output and node.output[0] in self.trace.moved:
@@ -83,7 +133,7 @@ class Survey:
                 self._pin(name)
             elif name in self.trace.moved:
                 self._take_view(name)
-            elif role(node, name, self.weights) is Role.MIXES and self.channels(name):
+            elif self.kind(node, name) is Role.MIXES and self.channels(name):
                 self.of(name).masks.insert(0, np.ones(self.channels(name), bool))
 
     def _take_view(self, name: str) -> None:
