@@ -42,8 +42,8 @@ def run_passes(
         passes: In order.
         where: What to name in errors: the model's file.
         samples: What the model is to compute, from `vackit.compiler.verify.run_alone`. A
-            pass after which it computes anything else is undone, aloud; without samples
-            nothing is checked.
+            pass that fails, or after which it computes anything else, is undone, aloud;
+            without samples nothing is checked.
 
     Returns:
         Per pass ``{"pass": name, "changes": n}``.
@@ -57,6 +57,11 @@ def run_passes(
             error.where = error.where or str(where)
             raise
         except Exception as error:
+            if samples:
+                logger.warning("%s: pass '%s' is undone: it failed: %s", where, step.name, error)
+                model.CopyFrom(before)
+                records.append({"pass": step.name, "changes": 0})
+                continue
             done = ", ".join(record["pass"] for record in records) or "none"
             raise RuntimeError(f"pass '{step.name}' failed (after: {done})") from error
         if changes and samples and (reason := difference(model, samples, where)):

@@ -6,6 +6,7 @@ import pytest
 
 from vackit.compiler.passes import FLOAT_PASSES, run_float_passes
 from vackit.compiler.passes.base import Pass, run_passes
+from vackit.compiler.verify import run_alone
 from vackit.errors import ModelError
 from vackit.testing import tiny_models
 
@@ -36,6 +37,25 @@ def test_run_passes_names_the_file_in_errors_for_users() -> None:
 def test_run_passes_says_which_pass_failed() -> None:
     with pytest.raises(RuntimeError, match=r"pass 'step' failed \(after: step\)"):
         run_passes(tiny_models.conv(), [_Step(), _Step(KeyError("x"))], "m.onnx")
+
+
+class _Half(Pass):
+    """Removes a node, then fails."""
+
+    name: ClassVar[str] = "half"
+
+    def apply(self, model: onnx.ModelProto) -> int:
+        del model.graph.node[0]
+        raise KeyError("x")
+
+
+def test_run_passes_undoes_a_pass_that_fails_half_way(caplog: pytest.LogCaptureFixture) -> None:
+    model = tiny_models.conv()
+    before = model.SerializeToString()
+    records = run_passes(model, [_Half(), _Step()], "m.onnx", run_alone(model, "m.onnx"))
+    assert [record["changes"] for record in records] == [0, 1]
+    assert model.SerializeToString() == before
+    assert "m.onnx: pass 'half' is undone: it failed: 'x'" in caplog.text
 
 
 def test_float_passes_have_names_and_docstrings_of_their_own() -> None:
