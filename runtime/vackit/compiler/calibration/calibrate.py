@@ -143,15 +143,21 @@ def _collect(
 def _chosen(
     names: Sequence[str], model: onnx.ModelProto, quantize: Quantize, stats: Statistics
 ) -> Ranges:
-    """Return each value's range; the model's inputs keep their extremes.
+    """Return each value's range.
 
-    What comes in is bounded by the preprocessing, and what is saturated there is lost to
-    every node behind it.
+    The model's inputs keep their extremes: the preprocessing bounds them, and what is
+    saturated there is lost to every node behind. So does in ``kl_divergence`` what a Clip
+    has bounded (ReLU6): its upper end carries much of the signal, which the divergence does
+    not see (docs/calibration.md).
     """
-    inputs = {value.name for value in model.graph.input}
+    mode = quantize.calibrate_mode
+    bounded = {value.name for value in model.graph.input}
+    if mode == "kl_divergence":
+        clips = (node for node in model.graph.node if node.op_type == "Clip")
+        bounded.update(node.output[0] for node in clips)
     return {
         name: choose_range(
-            "max" if name in inputs else quantize.calibrate_mode,
+            "max" if name in bounded else mode,
             float(stats.low[index]),
             float(stats.high[index]),
             stats.histogram(index),

@@ -28,9 +28,10 @@ def least_divergent(histogram: Histogram) -> tuple[float, float]:
     Q knows nothing of what lies outside, so saturating much of it costs much.
 
     Two things differ from the source. Both ends are searched, in turn and twice, as uint8
-    activations are asymmetric. And a bin's mass is the energy of its elements, count times
-    x**2, not their number: by number, the many small elements make the search give up the
-    few large ones that a network decides by (docs/calibration.md has the measurements).
+    activations are asymmetric. And a bin's mass is the magnitude of its elements, count times
+    abs(x), not their number: by number, the many small elements make the search give up the
+    few large ones that a network decides by (docs/calibration.md has the measurements). The
+    bins are the source's 2048.
 
     Source:
         Migacz 2017, "8-bit inference with TensorRT", GPU Technology Conference S7310.
@@ -49,10 +50,10 @@ class _Divergence:
     """KL(P || Q) of one histogram for one range after another."""
 
     def __init__(self, histogram: Histogram) -> None:
-        edges = histogram.edges
-        self._middles = (edges[:-1] + edges[1:]) / 2
-        energy = histogram.counts * self._middles**2
-        self._mass = energy / max(energy.sum(), np.finfo(np.float64).tiny)
+        histogram = histogram.in_pairs()
+        self._middles = histogram.middles
+        magnitude = histogram.counts * np.abs(self._middles)
+        self._mass = magnitude / max(magnitude.sum(), np.finfo(np.float64).tiny)
 
     def __call__(self, low: float, high: float) -> float:
         begin, end = np.searchsorted(self._middles, (low, high))

@@ -67,7 +67,7 @@ def percentile(histogram: Histogram, keep: float) -> Range:
         Wu et al. 2020, arXiv:2004.09602, section 3.2 (99.999 %). Published configs write
         the share as ``calibrate_range: 0.99999``.
     """
-    allowed = int(histogram.counts.sum() * (1.0 - keep) / 2.0)
+    allowed = int(np.round(histogram.counts.sum() * (1.0 - keep) / 2.0, 6))
     cumulated = histogram.counts.cumsum()
     first = int(np.searchsorted(cumulated, allowed, side="right"))
     last = int(np.searchsorted(histogram.counts[::-1].cumsum(), allowed, side="right"))
@@ -91,7 +91,7 @@ def least_error(histogram: Histogram) -> Range:
         Sung et al. 2015, arXiv:1511.06488 (squared error as the criterion).
     """
     edges, counts = histogram.edges, histogram.counts.astype(np.float64)
-    middles = (edges[:-1] + edges[1:]) / 2
+    middles = histogram.middles
     ends, losses, kept = _upper_ends(middles, counts, max(edges[-1], 0.0))
     starts, below, dropped = _upper_ends(-middles[::-1], counts[::-1], max(-edges[0], 0.0))
     total = counts.sum()

@@ -141,6 +141,20 @@ class Histogram:
         """Return where the bins begin, and where the last one ends."""
         return np.asarray((self.first + np.arange(len(self.counts) + 1)) * self.width, np.float64)
 
+    @property
+    def middles(self) -> NDArray[np.float64]:
+        """Return the middle of each bin."""
+        edges = self.edges
+        return np.asarray((edges[:-1] + edges[1:]) / 2, np.float64)
+
+    def in_pairs(self) -> "Histogram":
+        """Return the same with bins of twice the width."""
+        first = self.first >> 1
+        bins = ((self.first + np.arange(len(self.counts))) >> 1) - first
+        counts = np.zeros(int(bins[-1]) + 1, np.int64)
+        np.add.at(counts, bins, self.counts)
+        return Histogram(first, self.exponent + 1, counts)
+
 
 def exponent_for(low: float, high: float) -> int:
     """Return the smallest exponent whose bins span ``low``, zero and ``high``.

@@ -53,7 +53,7 @@ def _share_outside(histogram: Histogram, low: float, high: float) -> float:
 
 def _percentiles(histogram: Histogram, low: float, high: float) -> dict[str, float]:
     cumulated = histogram.counts.cumsum()
-    middles = (histogram.edges[:-1] + histogram.edges[1:]) / 2
+    middles = histogram.middles
     wanted = {}
     for percent in _PERCENTILES:
         position = int(np.searchsorted(cumulated, cumulated[-1] * percent / 100))
