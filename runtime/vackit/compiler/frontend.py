@@ -12,10 +12,11 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto
 
 from vackit.compiler.graph import opset_of, subgraphs
+from vackit.compiler.old_opset import raise_old_opset
 from vackit.config.build import BuildConfig
 from vackit.errors import ModelError
 
-OLDEST_OPSET = 7
+OLDEST_OPSET = 3
 # a protobuf message ends at 2 GB, and so does a model that is handed over in memory
 _MAX_BYTES = 2**31 - 2**20
 
@@ -40,7 +41,7 @@ def read_model(config: BuildConfig) -> onnx.ModelProto:
 
     Raises:
         ModelError: The frontend's type is not ``onnx``, no checkpoint is named, or the file
-            is missing, empty, damaged, older than opset 7, or its weights lie elsewhere.
+            is missing, empty, damaged, older than opset 3, or its weights lie elsewhere.
     """
     where = config.source or config.name
     kind = config.frontend.type.lower()
@@ -69,6 +70,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     _check(model, path)
     _drop_initializer_inputs(model)
     _name_nodes(model.graph)
+    raise_old_opset(model, path)
     return model
 
 

@@ -108,11 +108,11 @@ def test_read_onnx_names_the_models_that_are_there_when_the_file_is_missing(
         read_onnx(tmp_path)
 
 
-def test_read_onnx_refuses_opsets_before_7(tmp_path: Path) -> None:
+def test_read_onnx_refuses_opsets_before_3(tmp_path: Path) -> None:
     model = tiny_models.conv()
-    model.opset_import[0].version = 6
+    model.opset_import[0].version = 2
     onnx.save(model, tmp_path / "m.onnx")
-    with pytest.raises(ModelError, match="uses opset 6; opsets from 7"):
+    with pytest.raises(ModelError, match="uses opset 2; opsets from 3"):
         read_onnx(tmp_path / "m.onnx")
 
 
