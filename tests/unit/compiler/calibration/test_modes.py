@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -95,14 +97,15 @@ def test_percentile_cuts_on_bin_edges() -> None:
 @pytest.mark.parametrize("kind", ["normal", "heavy", "relu", "uniform", "outlier", "negative"])
 def test_least_error_is_near_the_best_of_many_ranges(kind: str) -> None:
     rng = np.random.default_rng(1)
-    values: Array = {
+    made: dict[str, NDArray[Any]] = {
         "normal": rng.standard_normal(100_000),
         "heavy": _heavy_tailed(),
         "relu": np.maximum(rng.standard_t(4, 100_000), 0),
         "uniform": rng.uniform(-1, 3, 100_000),
         "outlier": np.append(rng.standard_normal(100_000), 1000.0),
         "negative": -np.abs(rng.standard_normal(100_000)),
-    }[kind].astype(np.float32)
+    }
+    values = made[kind].astype(np.float32)
     got = _error(values, *least_error(_statistics(values).histogram(0)))
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     best = min(
