@@ -20,18 +20,20 @@ def run(repo_root: Path, cwd: Path, *args: object) -> subprocess.CompletedProces
 
 @pytest.fixture
 def flat(tmp_path: Path) -> Path:
-    """Return a folder with ``images`` and ``gt.txt`` as the competition hands them out."""
+    """Return a folder with flat ``images`` and their labels in ``val.txt``."""
     (tmp_path / "images").mkdir()
     for number in range(1, 4):
         (tmp_path / "images" / f"ILSVRC2012_val_{number:08d}.JPEG").write_bytes(bytes([number]))
-    (tmp_path / "gt.txt").write_text("490\n361\n171\n")
+    labels = {1: 65, 2: 970, 3: 230}
+    lines = [f"ILSVRC2012_val_{n:08d}.JPEG {index}\n" for n, index in labels.items()]
+    (tmp_path / "val.txt").write_text("".join(lines))
     return tmp_path
 
 
-ARGUMENTS = ["--images", "images", "--labels", "gt.txt", "--target", "val"]
+ARGUMENTS = ["--images", "images", "--labels", "val.txt", "--target", "val"]
 
 
-def test_valprep_sorts_by_the_ground_truth(repo_root: Path, flat: Path) -> None:
+def test_valprep_sorts_by_the_labels(repo_root: Path, flat: Path) -> None:
     done = run(repo_root, flat, *ARGUMENTS, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["num_placed"] == 3
@@ -50,7 +52,9 @@ def test_valprep_names_what_does_not_fit(repo_root: Path, flat: Path) -> None:
     (flat / "images" / "ILSVRC2012_val_00000002.JPEG").unlink()
     done = run(repo_root, flat, *ARGUMENTS)
     assert done.returncode == 1
-    assert done.stderr == ("gt.txt: labels ILSVRC2012_val_00000002, but images has no such image\n")
+    assert done.stderr == (
+        "val.txt: labels ILSVRC2012_val_00000002, but images has no such image\n"
+    )
     assert not (flat / "val").exists()
 
 

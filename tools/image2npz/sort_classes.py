@@ -88,7 +88,7 @@ def _join(found: list[Path], labels: Path) -> dict[Path, str]:
     """Return the synset of each image; names may leave out folders and the suffix."""
     stems = {path: name_parts(path.name)[-1] for path in found}
     by_stem: dict[str, str] = {}
-    for name, synset in read_synsets(labels, list(stems.values())).items():
+    for name, synset in read_synsets(labels).items():
         stem = name_parts(name)[-1]
         if by_stem.setdefault(stem, synset) != synset:
             raise DataError(f"gives '{stem}' two classes", where=labels)

@@ -12,12 +12,10 @@ Sort a flat folder of images, such as ILSVRC2012's validation images, into one f
 class. The class folders hold links to the images, or copies with --copy; the images stay
 where they are.
 
-The labels file is one of
-- 'NAME SYNSET' or 'NAME INDEX' lines, with the index of the class from 0 among the 1000
-  synsets of ImageNet-1k in sorted order, as models count them;
-- ILSVRC2012_validation_ground_truth.txt: one number a line, line N for the image
-  ILSVRC2012_val_0000000N. Its numbers, from 1, are the competition's own order of the
-  classes, which is not the sorted one; they are translated."""
+The labels file has 'NAME SYNSET' or 'NAME INDEX' lines, with the index of the class from 0
+among the 1000 synsets of ImageNet-1k in sorted order, as models count them. The bare numbers
+of ILSVRC2012_validation_ground_truth.txt are refused: they count the classes in an order of
+their own."""
 
 
 def build_parser() -> argparse.ArgumentParser:
