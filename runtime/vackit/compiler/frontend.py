@@ -2,16 +2,23 @@
 """Read the user's ONNX file into a checked model. Reads ``frontend.checkpoint``."""
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import onnx.inliner
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto
 
-from vackit.compiler.graph import opset_of, subgraphs
+from vackit.compiler.graph import opset_of
+from vackit.compiler.model_checks import (
+    all_tensors,
+    refuse_other_floats,
+    refuse_quantized,
+    refuse_unknown_operators,
+)
+from vackit.compiler.new_opset import lower_new_opset
 from vackit.compiler.old_opset import raise_old_opset
 from vackit.config.build import BuildConfig
 from vackit.errors import ModelError
@@ -36,12 +43,15 @@ _EXPORTERS = {
 def read_model(config: BuildConfig) -> onnx.ModelProto:
     """Return the model that ``frontend.checkpoint`` names, its weights inside.
 
-    Initializers that old exporters also list as inputs are inputs no longer; every node has
-    a name.
+    Initializers that old exporters also list as inputs are inputs no longer; functions are
+    inlined; every node has a name.
 
     Raises:
         ModelError: The frontend's type is not ``onnx``, no checkpoint is named, or the file
-            is missing, empty, damaged, older than opset 3, or its weights lie elsewhere.
+            is missing, empty, damaged, older than opset 3, not float32, or its weights lie
+            elsewhere.
+        UnsupportedOpError: A node has no form in the opsets that ONNX Runtime runs, is of an
+            unknown domain, or is quantized already where ``backend.dtype`` is ``int8``.
     """
     where = config.source or config.name
     kind = config.frontend.type.lower()
@@ -59,7 +69,9 @@ def read_model(config: BuildConfig) -> onnx.ModelProto:
             hint="--set frontend.checkpoint=model.onnx",
         )
     model = read_onnx(config.frontend.checkpoint)
-    _refuse_half(model.graph, config.frontend.checkpoint)
+    refuse_other_floats(model.graph, config.frontend.checkpoint)
+    if config.backend.dtype == "int8":
+        refuse_quantized(model.graph, config.frontend.checkpoint)
     return model
 
 
@@ -68,9 +80,13 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     model = _parse(path, _read_bytes(path))
     _load_external_data(model, path)
     _check(model, path)
+    if model.functions:
+        model = onnx.inliner.inline_local_functions(model)
     _drop_initializer_inputs(model)
     _name_nodes(model.graph)
+    refuse_unknown_operators(model.graph, path)
     raise_old_opset(model, path)
+    lower_new_opset(model, path)
     return model
 
 
@@ -119,22 +135,10 @@ def _check(model: onnx.ModelProto, path: Path) -> None:
             raise ModelError(f"'{value.name}' is not a tensor", where=path)
 
 
-def _refuse_half(graph: onnx.GraphProto, path: Path) -> None:
-    values = [(v.name, v.type.tensor_type.elem_type) for v in (*graph.input, *graph.output)]
-    tensors = [(tensor.name, tensor.data_type) for tensor in _tensors(graph)]
-    for name, dtype in (*values, *tensors):
-        if dtype in (TensorProto.FLOAT16, TensorProto.BFLOAT16):
-            raise ModelError(
-                f"'{name}' is float16; the compiler starts from float32",
-                where=path,
-                hint="export the model in float32 and set backend.dtype to fp16",
-            )
-
-
 def _load_external_data(model: onnx.ModelProto, path: Path) -> None:
     """Read what lies in files beside the model, and nothing from anywhere else."""
     total = 0
-    for tensor in _tensors(model.graph):
+    for tensor in all_tensors(model.graph):
         if tensor.data_location != TensorProto.EXTERNAL:
             continue
         entries = {entry.key: entry.value for entry in tensor.external_data}
@@ -180,17 +184,6 @@ def _external_bytes(name: str, entries: dict[str, str], path: Path, size: int) -
     with source.open("rb") as handle:
         handle.seek(offset)
         return handle.read(length)
-
-
-def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.TENSOR:
-                yield attribute.t
-            yield from attribute.tensors
-        for inner in subgraphs(node):
-            yield from _tensors(inner)
 
 
 def _drop_initializer_inputs(model: onnx.ModelProto) -> None:

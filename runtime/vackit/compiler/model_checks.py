@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refuse what the compiler cannot start from, naming it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto
+
+from vackit.compiler.graph import subgraphs
+from vackit.errors import ModelError, UnsupportedOpError
+
+# computing in these is left to the devices; the compiler's checks and calibration are float32
+_OTHER_FLOATS = {
+    TensorProto.BFLOAT16: "bfloat16",
+    TensorProto.DOUBLE: "float64",
+    TensorProto.FLOAT16: "float16",
+}
+# domains of the operators that ONNX Runtime brings along
+_DOMAINS = ("ai.onnx", "com.microsoft", "com.ms")
+_QUANTIZED = (
+    *("ConvInteger", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger"),
+    *("QLinear", "QuantizeLinear"),
+)
+
+
+def refuse_other_floats(graph: onnx.GraphProto, path: Path) -> None:
+    """Refuse inputs, outputs and weights of another precision than float32.
+
+    Float64 constants of shape arithmetic are none of these.
+
+    Raises:
+        ModelError: Names the first of them and its dtype.
+    """
+    signature = [(v.name, v.type.tensor_type.elem_type) for v in (*graph.input, *graph.output)]
+    weights = [
+        (tensor.name, tensor.data_type)
+        for tensor in all_tensors(graph)
+        if tensor.data_type != TensorProto.DOUBLE or len(tensor.dims) > 1
+    ]
+    for name, dtype in (*signature, *weights):
+        if dtype in _OTHER_FLOATS:
+            found = _OTHER_FLOATS[dtype]
+            hint = "export the model in float32"
+            raise ModelError(
+                f"'{name}' is {found}; the compiler starts from float32",
+                where=path,
+                hint=hint + (" and set backend.dtype to fp16" if found == "float16" else ""),
+            )
+
+
+def refuse_unknown_operators(graph: onnx.GraphProto, path: Path) -> None:
+    """Refuse operators of domains that ONNX Runtime does not bring along.
+
+    Raises:
+        UnsupportedOpError: Names the first such node.
+    """
+    for node in all_nodes(graph):
+        if node.domain and not node.domain.startswith(_DOMAINS):
+            raise UnsupportedOpError(
+                f"node '{node.name}' is the custom operator {node.domain}.{node.op_type}",
+                where=path,
+                hint="export the model with standard ONNX operators",
+            )
+
+
+def refuse_quantized(graph: onnx.GraphProto, path: Path) -> None:
+    """Refuse to quantize a model that holds quantized values already.
+
+    Raises:
+        UnsupportedOpError: Names the first node that makes or reads such a value.
+    """
+    for node in all_nodes(graph):
+        if node.op_type.startswith(_QUANTIZED):
+            raise UnsupportedOpError(
+                f"node '{node.name}' ({node.op_type}): the model is quantized already",
+                where=path,
+                hint="give the float32 model, or build this one with backend.dtype fp32",
+            )
+
+
+def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Yield the nodes of a graph and of its subgraphs."""
+    for node in graph.node:
+        yield node
+        for inner in subgraphs(node):
+            yield from all_nodes(inner)
+
+
+def all_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """Yield the initializers and constant attributes of a graph and of its subgraphs."""
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                yield attribute.t
+            yield from attribute.tensors
+        for inner in subgraphs(node):
+            yield from all_tensors(inner)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the compiler cannot start from is named; what it can inline or lower, it does."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from vackit.compiler.frontend import read_model, read_onnx
+from vackit.compiler.graph import opset_of
+from vackit.compiler.model_checks import refuse_other_floats
+from vackit.compiler.new_opset import lower_new_opset, newest_opset
+from vackit.compiler.running import open_session
+from vackit.config.build import BuildConfig
+from vackit.errors import ModelError, UnsupportedOpError
+from vackit.testing import tiny_models
+from vackit.testing.tiny_models import Builder
+
+MakeConfig = Callable[..., BuildConfig]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name"),
+    [
+        (TensorProto.FLOAT16, "float16"),
+        (TensorProto.BFLOAT16, "bfloat16"),
+        (TensorProto.DOUBLE, "float64"),
+    ],
+    ids=["float16", "bfloat16", "float64"],
+)
+def test_read_model_names_inputs_of_another_precision(
+    make_config: MakeConfig, dtype: int, name: str
+) -> None:
+    model = tiny_models.conv()
+    model.graph.input[0].type.tensor_type.elem_type = dtype
+    with pytest.raises(ModelError, match=f"'input' is {name}; the compiler starts from float32"):
+        read_model(make_config(model))
+
+
+def test_refuse_other_floats_names_float64_weights_but_not_single_numbers() -> None:
+    model = tiny_models.conv()
+    model.graph.initializer.append(numpy_helper.from_array(np.array([2.0]), "number"))
+    refuse_other_floats(model.graph, Path("m.onnx"))
+    weight = model.graph.initializer[0]
+    weight.CopyFrom(numpy_helper.from_array(np.ones(weight.dims), weight.name))
+    with pytest.raises(ModelError, match=f"'{weight.name}' is float64"):
+        refuse_other_floats(model.graph, Path("m.onnx"))
+
+
+def _quantized() -> onnx.ModelProto:
+    build = Builder()
+    scale = build.weight("scale", np.array(0.1, np.float32))
+    zero = build.weight("zero", np.array(3, np.uint8))
+    build.add("QuantizeLinear", ["input", scale, zero], "steps")
+    build.add("DequantizeLinear", ["steps", scale, zero], "output")
+    return build.model({"input": [1, 3, 8, 8]}, {"output": [1, 3, 8, 8]}, 13)
+
+
+def test_read_model_refuses_to_quantize_twice(make_config: MakeConfig) -> None:
+    with pytest.raises(UnsupportedOpError, match=r"'steps_QuantizeLinear' .* quantized already"):
+        read_model(make_config(_quantized(), "int8"))
+    assert read_model(make_config(_quantized(), "fp32")).graph.node
+
+
+def test_read_onnx_names_custom_operators(tmp_path: Path) -> None:
+    model = tiny_models.conv()
+    model.graph.node[0].domain, model.graph.node[0].name = "com.acme", "fancy"
+    model.opset_import.append(helper.make_opsetid("com.acme", 1))
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(UnsupportedOpError, match=r"'fancy' is the custom operator com\.acme\.Conv"):
+        read_onnx(tmp_path / "m.onnx")
+
+
+def test_read_onnx_inlines_functions(tmp_path: Path) -> None:
+    body = [helper.make_node("Relu", ["x"], ["h"]), helper.make_node("Neg", ["h"], ["y"])]
+    function = helper.make_function(
+        "pkg.local", "NegRelu", ["x"], ["y"], body, [helper.make_opsetid("", 13)]
+    )
+    build = Builder()
+    build.add("NegRelu", ["input"], "output", domain="pkg.local")
+    graph = helper.make_graph(
+        build.nodes,
+        "graph",
+        [helper.make_tensor_value_info("input", 1, [1, 3])],
+        [helper.make_tensor_value_info("output", 1, [1, 3])],
+    )
+    imports = [helper.make_opsetid("", 13), helper.make_opsetid("pkg.local", 1)]
+    model = helper.make_model(graph, functions=[function], opset_imports=imports, ir_version=8)
+    onnx.save(model, tmp_path / "m.onnx")
+    read = read_onnx(tmp_path / "m.onnx")
+    assert [node.op_type for node in read.graph.node] == ["Relu", "Neg"]
+    assert not read.functions
+
+
+def test_lower_new_opset_renumbers_operators_that_did_not_change() -> None:
+    newest = newest_opset()
+    model = tiny_models.residual()
+    model.opset_import[0].version = max(newest, onnx.defs.onnx_opset_version())
+    lower_new_opset(model, "m.onnx")
+    assert opset_of(model) == newest
+    open_session(model, "m.onnx")
+
+
+def test_lower_new_opset_leaves_what_runs_alone() -> None:
+    model = tiny_models.conv(opset=newest_opset())
+    before = model.SerializeToString()
+    lower_new_opset(model, "m.onnx")
+    assert model.SerializeToString() == before
+
+
+def test_lower_new_opset_names_a_node_that_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    # as if the installed ONNX Runtime were older: GroupNormalization changed with opset 21
+    monkeypatch.setattr("vackit.compiler.new_opset.newest_opset", lambda: 20)
+    build = Builder()
+    scale, bias = (build.weight(name, np.ones(3, np.float32)) for name in ("scale", "bias"))
+    build.add("GroupNormalization", ["input", scale, bias], "output", num_groups=3)
+    model = build.model({"input": [1, 3, 8, 8]}, {"output": [1, 3, 8, 8]}, 22, 10)
+    with pytest.raises(
+        UnsupportedOpError, match=r"\(GroupNormalization\) is of opset 22; .* to 20"
+    ):
+        lower_new_opset(model, "m.onnx")
