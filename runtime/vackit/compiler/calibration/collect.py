@@ -19,8 +19,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from vackit.compiler.calibration.statistics import Statistics
-from vackit.compiler.graph import copy_model
+from vackit.compiler.calibration.statistics import UNBOUNDED, Bounds, Statistics
+from vackit.compiler.graph import constants, copy_model, values_of
 from vackit.compiler.running import open_session, run
 from vackit.errors import CalibrationError
 
@@ -79,6 +79,8 @@ class Collector:
         interval: int = INTERVAL,
     ) -> None:
         self._names = tuple(names)
+        known = bounds_of(model.graph)
+        self._bounds = [known.get(name, UNBOUNDED) for name in names]
         self._where = where
         self._workers = workers or default_workers()
         self._interval = interval
@@ -146,7 +148,7 @@ class Collector:
         part = free.get()
         try:
             for index, name in enumerate(self._names):
-                if not part.observe(index, values.pop(name)):
+                if not part.observe(index, values.pop(name), self._bounds[index]):
                     raise CalibrationError(
                         f"value '{name}' holds NaN or infinity for this sample", where=source
                     )
@@ -158,6 +160,21 @@ class Collector:
 def _merge(parts: list[Statistics], state: State) -> None:
     for part in parts:
         state.total.merge(part)
+
+
+def bounds_of(graph: onnx.GraphProto) -> dict[str, Bounds]:
+    """Return what the results of Relu and of Clip with constant bounds cannot exceed."""
+    known = constants(graph)
+    bounds: dict[str, Bounds] = {}
+    for node in graph.node:
+        if node.op_type == "Relu":
+            bounds[node.output[0]] = (0.0, UNBOUNDED[1])
+        elif node.op_type == "Clip":
+            ends = [known.get(name) for name in node.input[1:3]]
+            if len(ends) == 2 and ends[0] is not None and ends[1] is not None:
+                low, high = (float(values_of(end)) for end in ends if end is not None)
+                bounds[node.output[0]] = (low, high)
+    return bounds
 
 
 def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:

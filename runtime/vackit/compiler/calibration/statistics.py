@@ -31,6 +31,8 @@ SMALLEST_EXPONENT = -40
 VERSION = 1
 
 Counts = NDArray[np.int64]
+Bounds = tuple[float, float]
+UNBOUNDED: Bounds = (-math.inf, math.inf)
 
 
 class Statistics:
@@ -60,21 +62,29 @@ class Statistics:
         self.num_seen = np.zeros(num_values, np.int64)
         self.num_images = 0
 
-    def observe(self, index: int, array: NDArray[np.float32]) -> bool:
+    def observe(self, index: int, array: NDArray[np.float32], bounds: Bounds = UNBOUNDED) -> bool:
         """Take in one image's elements of value ``index``.
 
+        Args:
+            index: Of the value.
+            array: Any shape.
+            bounds: What no element can exceed (a ReLU's 0, a ReLU6's 0 and 6). An end that
+                has reached its bound stays there: it is looked for among the sampled
+                elements only, which spares reading most of a large array.
+
         Returns:
-            Whether they are finite; if not, nothing is taken in.
+            Whether what was looked at is finite; if not, nothing is taken in.
         """
         if not array.size:
             return True
+        sample = array.reshape(-1)[:: stride(array.shape, self.samples)]
         with np.errstate(invalid="ignore"):
-            low, high = float(array.min()), float(array.max())
+            low = float((sample if self.low[index] == bounds[0] else array).min())
+            high = float((sample if self.high[index] == bounds[1] else array).max())
         if not (np.isfinite(low) and np.isfinite(high)):
             return False
         if low < self.low[index] or high > self.high[index]:
             self._widen(index, low, high)
-        sample = array.reshape(-1)[:: stride(array.shape, self.samples)]
         scale = 2.0 ** -float(self.exponent[index])
         # float64: in float32 a tiny negative element could round up to zero, into bin 0
         steps = np.multiply(sample, scale, dtype=np.float64)

@@ -135,6 +135,24 @@ def test_stride_leaves_small_arrays_whole() -> None:
     assert stride((1, FEWEST), FEWEST) == 1
 
 
+def test_observe_spares_reading_behind_a_bound_that_was_reached() -> None:
+    rng = np.random.default_rng(5)
+    bounded, plain = Statistics(1, FEWEST), Statistics(1, FEWEST)
+    for scale in (1, 9, 3):
+        image = np.clip(scale * rng.standard_normal((1, 8, 60, 60)), 0, 6).astype(np.float32)
+        assert bounded.observe(0, image, (0.0, 6.0))
+        assert plain.observe(0, image)
+    assert _same(bounded, plain)
+
+
+def test_observe_looks_everywhere_until_a_bound_is_reached() -> None:
+    stats = Statistics(1, FEWEST)
+    image = np.ones((1, 100, 100), np.float32)
+    image[0, 50, 51] = 5.0  # between two sampled elements
+    assert stats.observe(0, image, (0.0, 6.0))
+    assert (stats.low[0], stats.high[0]) == (1, 5)
+
+
 def test_statistics_count_what_they_have_seen_and_sampled() -> None:
     big = np.random.default_rng(0).standard_normal((1, 3, 100, 100)).astype(np.float32)
     stats = Statistics(1, FEWEST)
