@@ -108,13 +108,13 @@ def coded(key: str, value: Any) -> Value:
     if isinstance(value, int | float):
         return value if isinstance(value, float) else int(value)
     try:
-        return [item.item() if hasattr(item, "item") else item for item in value]
+        if hasattr(value, "__index__"):
+            return int(value)
+        if not isinstance(value, str):
+            return [item.item() if hasattr(item, "item") else item for item in value]
     except TypeError:
         pass
-    try:
-        return int(value)
-    except (TypeError, ValueError) as error:
-        raise StreamError(f"attribute {key} is {value!r}, expected a number or a list") from error
+    raise StreamError(f"attribute {key} is {value!r}, expected a number or a list")
 
 
 def _member(key: str, kind: type[PublishedEnum], value: Any) -> int:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fit a program's tensors to a model's inputs: layouts, token tensors, element types."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,14 +49,12 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
 
 def _untiled(array: NDArray[Any], wanted: tuple[int, ...]) -> NDArray[Any]:
     matrix = tuple(size for size in wanted if size != 1)
-    tiles = array.reshape(array.shape[-3:]) if array.ndim >= 3 and array[..., 0].size else array
-    try:
+    tiles = array.reshape(array.shape[1:]) if array.ndim == 4 and len(array) == 1 else array
+    with contextlib.suppress(DataError):
         if array.ndim == 5:
             return untile_activation(array, wanted)
-        if tiles.ndim == 3 and tiles.shape[-1] == 256 and len(matrix) == 2:
+        if tiles.ndim == 3 and len(matrix) == 2:
             return untile_matrix(tiles, (matrix[0], matrix[1])).reshape(wanted)
-    except (DataError, ValueError):
-        pass
     raise StreamError(f"the model takes a sample of shape {wanted}, got {array.shape}")
 
 
