@@ -2,6 +2,7 @@
 """The model info: the triple of compiled files behind one prefix. Reads and writes JSON."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,25 @@ def load_model_info(path: Path) -> ModelInfo:
 def check_model_info(path: Path) -> tuple[ModelInfo, tuple[Finding, ...]]:
     """Read a model_info JSON as `load_model_info` does; return what it would log."""
     document = load_json(path)
+    return _model_info(document, path.parent, path), tuple(document.notes)
+
+
+def model_info_of(data: Mapping[str, Any]) -> ModelInfo:
+    """Check a model_info that a program holds as a dict.
+
+    It has no file, so its relative paths start from the current folder.
+
+    Raises:
+        ConfigError: As for `load_model_info`.
+    """
+    document = Document(Path("model_info"), dict(data), {})
+    info = _model_info(document, Path(), None)
+    for note in document.notes:
+        _log.warning("%s", note)
+    return info
+
+
+def _model_info(document: Document, folder: Path, source: Path | None) -> ModelInfo:
     findings = schema_findings(document, "model_info") or _triple_faults(document)
     if findings:
         raise ConfigError(findings)
@@ -69,17 +89,15 @@ def check_model_info(path: Path) -> tuple[ModelInfo, tuple[Finding, ...]]:
         message = "dynamic models do not run on the emulator; the triple beside it is taken"
         document.note(message, ("model_dynamic_json",))
     hardware = data.get("hw_config_file")
-    folder = path.parent
-    info = ModelInfo(
+    return ModelInfo(
         model_name=data["model_name"],
         model_lib_path=folder / data["model_lib_path"],
         model_graph_path=folder / data["model_graph_path"],
         model_params_path=folder / data["model_params_path"],
         prefix=folder / _without_suffix("model_lib_path", data["model_lib_path"]),
         hw_config_file=folder / hardware if hardware else None,
-        source=path,
+        source=source,
     )
-    return info, tuple(document.notes)
 
 
 def _triple_faults(document: Document) -> list[Finding]:

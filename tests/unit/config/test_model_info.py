@@ -11,6 +11,7 @@ from vackit.config.model_info import (
     check_model_info,
     load_model_info,
     model_info_json,
+    model_info_of,
 )
 from vackit.errors import ConfigError
 
@@ -91,3 +92,19 @@ def test_model_info_json_is_read_back(tmp_path: Path) -> None:
     path = write(tmp_path, **model_info_json(prefix, "m"))
     assert load_model_info(path).prefix == prefix
     assert load_model_info(path).model_params_path == tmp_path / "v1.0.onnx.data"
+
+
+def test_model_info_of_starts_from_the_current_folder() -> None:
+    info = model_info_of({"model_name": "m", "hw_config_file": "hw.bin", **triple("a/m")})
+    assert (info.prefix, info.hw_config_file) == (Path("a/m"), Path("hw.bin"))
+    assert info.source is None
+
+
+def test_model_info_of_names_what_is_wrong_without_a_file() -> None:
+    with pytest.raises(ConfigError, match=r"model_info:1:1: model_lib_path: expected string"):
+        model_info_of({"model_name": "m", **triple("a/m"), "model_lib_path": 3})
+
+
+def test_model_info_of_notes_a_dynamic_model(caplog: pytest.LogCaptureFixture) -> None:
+    model_info_of({"model_name": "m", "model_dynamic_json": "d.json", **triple("a/m")})
+    assert "dynamic models do not run on the emulator" in caplog.text
