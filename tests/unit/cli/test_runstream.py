@@ -160,3 +160,111 @@ def test_runstream_ends_its_options_at_two_dashes(capsys: Output) -> None:
     program = script("import sys; print(sys.argv)")
     assert main(["--", program, "a"]) == 0
     assert capsys.readouterr().out == "['program.py', 'a']\n"
+
+
+IMPORT = "import vaststreamx as vsx\nprint(vsx.ImageFormat.RGB_PLANAR)\n"
+
+
+@pytest.fixture
+def _genuine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Install another module of the published name."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "vaststreamx.py").write_text("class ImageFormat:\n    RGB_PLANAR = 'genuine'\n")
+    monkeypatch.syspath_prepend(str(folder))
+    sys.modules.pop("vaststreamx", None)
+    yield
+    sys.modules.pop("vaststreamx", None)
+
+
+def test_runstream_lets_programs_import_the_published_module(capsys: Output) -> None:
+    sys.modules.pop("vaststreamx", None)
+    assert main([script(IMPORT)]) == 0
+    assert capsys.readouterr() == ("ImageFormat.RGB_PLANAR\n", "")
+
+
+@pytest.mark.usefixtures("_genuine")
+def test_an_installed_module_comes_first_unless_emulate(capsys: Output) -> None:
+    assert main([script(IMPORT)]) == 0
+    assert capsys.readouterr().out == "genuine\n"
+    sys.modules.pop("vaststreamx")
+    assert main(["--emulate", script(IMPORT)]) == 0
+    assert capsys.readouterr().out == "ImageFormat.RGB_PLANAR\n"
+
+
+def test_runstream_lists_its_samples(capsys: Output) -> None:
+    assert main(["--list"]) == 0
+    out, err = capsys.readouterr()
+    assert "sample_cls.py  Classify a folder of images through the asynchronous stream." in out
+    assert err == ""
+
+
+def test_runstream_loads_custom_operators_first(capsys: Output) -> None:
+    ops = script(
+        "from vackit.compat.vaststreamx.custom_ops.registry import register\n"
+        "@register('doubler')\n"
+        "def doubler(call):\n"
+        "    return [call.array(0) * 2]\n",
+        "ops.py",
+    )
+    program = script(
+        "import vaststreamx as vsx\n"
+        "op = vsx.CustomOperator('doubler', 'elf')\n"
+        "print(vsx.as_numpy(op.run_sync([vsx.from_numpy([1, 2])])[0]))\n"
+    )
+    assert main(["--ops", ops, program]) == 0
+    assert capsys.readouterr() == ("[2 4]\n", "")
+    assert main(["--ops", script("raise SystemExit(5)", "bad.py"), program]) == 5
+
+
+def test_runstream_profiles_and_traces(capsys: Output) -> None:
+    import json
+
+    program = script(
+        "import threading, numpy as np, vaststreamx as vsx\n"
+        "image = vsx.create_image(np.zeros(24, np.uint8), vsx.ImageFormat.GRAY, 6, 4, 0)\n"
+        "def work():\n"
+        "    vsx.crop(image, (0, 0, 2, 2))\n"
+        "threading.Thread(target=work).start()\n"
+        "vsx.crop(image, (0, 0, 2, 2))\n"
+    )
+    assert main(["--profile", "--trace", "trace.json", program]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    head, row = err.splitlines()
+    assert head.split() == ["operator", "count", "mean", "ms", "p95", "ms", "queue", "depth"]
+    assert row.split()[:2] == ["crop", "2"]
+    events = json.loads(Path("trace.json").read_text())["traceEvents"]
+    assert sum(event["name"] == "crop" for event in events) == 2
+
+
+def test_a_failed_program_does_not_hang_on_its_readers(capsys: Output) -> None:
+    from vackit.testing.tiny_artifacts import write_tiny_artifact
+
+    write_tiny_artifact(Path("mod"), "identity")
+    program = script(
+        "import threading, vaststreamx as vsx\n"
+        "op = vsx.ModelOperator(vsx.Model('mod'))\n"
+        "graph = vsx.Graph()\n"
+        "graph.add_operators(op)\n"
+        "stream = vsx.Stream(graph)\n"
+        "stream.register_operator_output(op)\n"
+        "stream.build()\n"
+        "def consume():\n"
+        "    try:\n"
+        "        stream.get_operator_output(op)\n"
+        "    except ValueError:\n"
+        "        print('end')\n"
+        "thread = threading.Thread(target=consume)\n"
+        "thread.start()\n"
+        "raise RuntimeError('mine')\n"
+    )
+    assert main([program]) == 1
+    import threading
+
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(20)
+    out, err = capsys.readouterr()
+    assert out == "end\n"
+    assert err.endswith("RuntimeError: mine\n")

@@ -3,8 +3,10 @@
 
 import contextlib
 import logging
+import shutil
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -163,8 +165,7 @@ class VideoDecoder:
 
     def __init__(self, codec: CodecType) -> None:
         self._codec = CodecType(codec)
-        self._folder = tempfile.TemporaryDirectory(prefix="vackit-")
-        self._path = Path(self._folder.name) / f"stream{_SUFFIXES[self._codec]}"
+        self._path = _scratch(self) / f"stream{_SUFFIXES[self._codec]}"
         self._spool = self._path.open("wb")
         self._is_stopped = threading.Event()
         self._lock = threading.Lock()
@@ -190,7 +191,7 @@ class VideoDecoder:
         self._is_stopped.wait()
         with self._lock:
             if self._frames is None:
-                self._frames = _frames(self._path)
+                self._frames = _frames(self._path, self._codec)
             image = next(self._frames, None)
         if image is None:
             raise EndOfStream("the decoder is stopped and everything is taken")
@@ -212,9 +213,8 @@ class VideoEncoder:
     ) -> None:
         rates = config or {}
         rate = rates.get("frame_rate_numerator", 30) / rates.get("frame_rate_denominator", 1)
-        self._folder = tempfile.TemporaryDirectory(prefix="vackit-")
         container = "avi" if CodecType(codec) is CodecType.CODEC_TYPE_JPEG else "mp4"
-        self._path = Path(self._folder.name) / f"stream.{container}"
+        self._path = _scratch(self) / f"stream.{container}"
         fourcc = _FOURCC[CodecType(codec)]
         self._writer = _writer(str(self._path), fourcc, rate, (width, height), fallback="")
         self._size = (width, height)
@@ -241,6 +241,13 @@ class VideoEncoder:
     def recv_data(self) -> NDArray[np.uint8]:
         """Return the next packet; `ValueError` at the end."""
         return self._data.get()
+
+
+def _scratch(owner: object) -> Path:
+    """Return a folder that goes with its owner."""
+    folder = tempfile.mkdtemp(prefix="vackit-")
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def _open(uri: str) -> cv2.VideoCapture:
@@ -270,11 +277,12 @@ def _writer(
     raise DataError(f"OpenCV's build has no encoder for {fourcc} here", where=path)
 
 
-def _frames(path: Path) -> Iterator[Image]:
+def _frames(path: Path, codec: CodecType) -> Iterator[Image]:
     capture = _open(str(path))
-    while True:
-        done, frame = capture.read()
-        if not done:
-            capture.release()
-            return
+    done, frame = capture.read()
+    if not done and path.stat().st_size:
+        raise DataError(f"OpenCV finds no frame in these {path.stat().st_size} bytes of {codec}")
+    while done:
         yield nv12_image(np.asarray(frame, np.uint8))
+        done, frame = capture.read()
+    capture.release()
