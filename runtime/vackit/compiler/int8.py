@@ -15,6 +15,7 @@ from vackit.compiler.joining import join_concats
 from vackit.compiler.placement import Placement, place
 from vackit.compiler.qdq import insert_qdq
 from vackit.compiler.quantize import ActivationScale, activation_scale
+from vackit.compiler.refine import Refinement
 from vackit.config.build import Quantize
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,8 @@ def quantize_model(
     placement = place(model, excluded)
     if not placement.groups:
         logger.warning("%s: no Conv, Gemm or MatMul to quantize: all stays float", where)
+    refinement = Refinement(model, images, where)
+    refinement.before(model, placement, per_channel=quantize.quantize_per_channel)
     # what moves values about makes no new ones: the value it starts from tells their range
     names = [name for name, group in placement.groups.items() if name == group]
     calibration = calibrate(model, names, quantize, images, where, use_cache=use_cache)
@@ -71,13 +74,15 @@ def quantize_model(
     scales: dict[str, ActivationScale] = {
         name: by_group[group] for name, group in placement.groups.items()
     }
-    # what keeps the function (equalization) belongs above: the twin shows what is lost below
+    # what keeps the function stands above: the twin shows what is lost below
     twin = copy_model(model)
     insert_qdq(model, placement, scales, per_channel=quantize.quantize_per_channel)
+    refinement.after(twin, model, placement, scales)
     record = {
         "scheme": "static QDQ, activations uint8 asymmetric, weights int8 symmetric",
         **calibration.summary,
         "per_channel": quantize.quantize_per_channel,
+        "refinement": refinement.record,
         "float_nodes": sorted(excluded),
         "ranges": {name: list(bounds) for name, bounds in ranges.items()},
     }

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Multiply channels so that quantization loses less, without changing the network.
+
+One scale serves all channels of an activation: a channel that stays small uses few of the
+256 steps. Whoever makes it may multiply it and whoever reads it divide again
+(`vackit.compiler.channel_groups`), which moves the trouble into the reader's weights. How
+far to go is chosen for each set of channels by the noise that a model of uniform rounding
+errors predicts at the readers' outputs, and so is how far the ranges of the weights
+themselves are evened out, which is what weights of one scale need.
+
+Source: Nagel et al. 2019, arXiv:1906.04721, section 4.1 (equal ranges of weights); the
+powers between leaving as is and making equal are Xiao et al. 2022's, arXiv:2211.10438, eq. 4.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from vackit.compiler.channel_groups import ChannelGroups
+from vackit.compiler.channel_noise import Channels, NoiseModel, measure_channels
+from vackit.compiler.graph import constants, values_of
+from vackit.compiler.placement import Placement
+from vackit.compiler.walk import Arrays
+
+Doubles = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+
+# how much of the difference in activation ranges, and of that in weight ranges, to take out
+_ACTIVATION_POWERS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_WEIGHT_POWERS = (0.0, 0.5, 1.0)
+# a channel that hardly moves over the samples may move elsewhere: no more than this
+LARGEST = 64.0
+# a Clip's limit may come down to this many times the largest value seen, and not below
+_HEADROOM = 1e9
+_SWEEPS = 3
+
+
+def equalize(
+    model: onnx.ModelProto,
+    placement: Placement,
+    samples: Iterable[Arrays],
+    where: object,
+    *,
+    per_channel: bool,
+) -> int:
+    """Scale the channels of ``model`` in place; its outputs stay.
+
+    Behind a Clip at 6 a factor also lowers the limit of its channel, to no less than
+    `_HEADROOM` times what the samples reach.
+
+    Args:
+        model: float32 with batch norms folded.
+        placement: What will be quantized.
+        samples: Batches of one, by input name.
+        where: What to name in errors.
+        per_channel: Whether each output channel of a weight gets a scale of its own.
+
+    Returns:
+        How many sets of channels were scaled.
+    """
+    groups = ChannelGroups(model)
+    names = [name for name in placement.groups if name in groups.values]
+    channels = measure_channels(model, names, samples, where)
+    noise = NoiseModel(model, placement, groups, channels, per_channel=per_channel)
+    factors = np.ones(len(groups.fixed))
+    sets = _sets(groups, channels)
+    for _ in range(_SWEEPS):
+        before = factors.copy()
+        for members, touched in sets:
+            factors = _best(members, touched, factors, groups, noise, per_channel)
+        if np.array_equal(before, factors):
+            break
+    apply(model, groups, factors)
+    return sum(bool((factors[members] != 1).any()) for members, _ in sets)
+
+
+def apply(model: onnx.ModelProto, groups: ChannelGroups, factors: Doubles) -> None:
+    """Multiply the channels of each group by its factor, in the weights around it."""
+    known = constants(model.graph)
+    for node in model.graph.node:
+        if not groups.absorbs(node):
+            continue
+        into, out = groups.factors_of(node, factors)
+        if (into == 1).all() and (out == 1).all():
+            continue
+        weight = values_of(known[node.input[1]]).astype(np.float64) * out / into
+        known[node.input[1]].CopyFrom(_stored(weight, node.input[1]))
+        if len(node.input) > 2 and node.input[2]:
+            bias = values_of(known[node.input[2]]).astype(np.float64)
+            known[node.input[2]].CopyFrom(_stored(bias * out.reshape(-1), node.input[2]))
+
+
+def _stored(values: Doubles, name: str) -> onnx.TensorProto:
+    return numpy_helper.from_array(values.astype(np.float32), name)
+
+
+def _best(
+    members: Numbers,
+    touched: list[str],
+    factors: Doubles,
+    groups: ChannelGroups,
+    noise: NoiseModel,
+    per_channel: bool,
+) -> Doubles:
+    """Return the factors with those of ``members`` chosen anew."""
+    best, least = factors, noise.total(touched, factors) * (1 - 1e-3)
+    for candidate in _candidates(members, factors, groups, noise, per_channel):
+        loss = noise.total(touched, candidate)
+        if loss < least:
+            best, least = candidate, loss
+    return best
+
+
+def _candidates(
+    members: Numbers,
+    factors: Doubles,
+    groups: ChannelGroups,
+    noise: NoiseModel,
+    per_channel: bool,
+) -> Iterator[Doubles]:
+    use = noise.use[members]
+    balance = np.ones(len(members)) if per_channel else noise.balance(members, factors)
+    for by_weight in (0.0,) if per_channel else _WEIGHT_POWERS:
+        for by_range in _ACTIVATION_POWERS:
+            wanted = use**-by_range * balance**by_weight
+            wanted = wanted / (wanted[np.argmax(use)] or 1.0)
+            wanted = np.clip(wanted, 1 / LARGEST, LARGEST)
+            room = np.maximum(1.0, 1.0 / (_HEADROOM * use))
+            capped = np.clip(wanted, 1.0, np.minimum(room, LARGEST))
+            candidate = factors.copy()
+            candidate[members] = np.where(groups.capped[members], capped, wanted)
+            yield candidate
+
+
+def _sets(
+    groups: ChannelGroups, channels: Mapping[str, Channels]
+) -> list[tuple[Numbers, list[str]]]:
+    """Return the sets of groups that share values, with the values' names, in order."""
+    sets: list[tuple[set[int], list[str]]] = []
+    for name in channels:
+        own = {int(group) for group in groups.values[name] if not groups.fixed[group]}
+        joined = [entry for entry in sets if entry[0] & own]
+        merged: tuple[set[int], list[str]] = (own.union(*(entry[0] for entry in joined)), [])
+        for entry in joined:
+            merged[1].extend(entry[1])
+            sets.remove(entry)
+        merged[1].append(name)
+        sets.append(merged)
+    return [(np.array(sorted(own), np.int64), names) for own, names in sets if own]

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fit each node's integer weights and bias to what the float network computes there.
+
+The nodes are visited in order with samples that have come through the quantized nodes
+before them. A node's weights are rounded so that the errors cancel over the samples
+(`vackit.compiler.rounding`); its bias then takes up whatever shift of the mean is left,
+that of its inputs included.
+
+Source of the correction of the bias: Nagel et al. 2019, arXiv:1906.04721, section 4.2,
+and for taking it from samples appendix D.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from vackit.compiler.graph import attribute, constants, producers, values_of
+from vackit.compiler.moments import Moments, MomentSums
+from vackit.compiler.placement import WEIGHTED, Placement
+from vackit.compiler.qdq import Scales, channel_axis
+from vackit.compiler.quantize import ActivationScale, quantize_bias
+from vackit.compiler.rounding import round_compensated, to_steps
+from vackit.compiler.walk import Arrays, Walk
+
+Doubles = NDArray[np.float64]
+
+# windows beyond this are rounded to nearest: the moments take memory with the square
+MAX_WINDOW = 2400
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A node's float weights, one row per output, shape (outputs, window), and its bias."""
+
+    weight: Doubles
+    bias: Doubles
+
+
+def reconstruct(
+    twin: onnx.ModelProto,
+    model: onnx.ModelProto,
+    placement: Placement,
+    scales: Scales,
+    samples: Iterable[Arrays],
+    where: object,
+) -> dict[str, int]:
+    """Change weights and biases of a quantized model in place.
+
+    Args:
+        twin: The float graph that ``model`` was made of.
+        model: From `vackit.compiler.qdq.insert_qdq`.
+        placement: As given to it.
+        scales: As given to it.
+        samples: Batches of one, by input name.
+        where: What to name in errors.
+
+    Returns:
+        How many nodes got a corrected bias, and how many compensated weights.
+    """
+    names = {name: f"{name}/quantized" for name in placement.groups}
+    walk = Walk(twin, model, names, where)
+    nodes = [node for node in twin.graph.node if _fits(node, twin.graph, placement)]
+    known = constants(twin.graph)
+    target = _Target(model)
+    compensated = 0
+    for node in walk.stops(nodes, samples):
+        weight = values_of(known[node.input[1]])
+        scale = scales[node.input[0]]
+        moments = _moments(walk, node, weight.shape, scale, names)
+        compensated += has_rank(moments)
+        target.refit(node, weight, _rows(node, known), moments, scale.scale)
+    return {"corrected_biases": len(nodes), "compensated_weights": compensated}
+
+
+def _moments(
+    walk: Walk,
+    node: onnx.NodeProto,
+    shape: tuple[int, ...],
+    scale: ActivationScale,
+    names: Mapping[str, str],
+) -> Moments:
+    sums = MomentSums(node, shape)
+    name = node.input[0]
+    for floats, integers in zip(walk.floats, walk.integers, strict=True):
+        steps = integers[names[name]].astype(np.float64) - scale.zero_point
+        sums.add(steps, floats[name].astype(np.float64) / scale.scale)
+    return sums.moments()
+
+
+class _Target:
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self._known = constants(model.graph)
+        self._makers = producers(model.graph)
+        self._nodes = {node.name: node for node in model.graph.node}
+
+    def refit(
+        self,
+        node: onnx.NodeProto,
+        weight: NDArray[np.float32],
+        rows: Rows,
+        moments: Moments,
+        input_scale: float,
+    ) -> None:
+        values, steps, _ = self._makers[self._nodes[node.name].input[1]].input
+        scale = values_of(self._known[steps])
+        every = np.broadcast_to(scale, (len(rows.weight),)).astype(np.float64)
+        rounded = _rounded(rows.weight, every, moments)
+        axis = channel_axis(node)
+        shape = np.moveaxis(weight, axis, 0).shape
+        integers = np.moveaxis(rounded.reshape(shape), 0, axis).astype(np.int8)
+        self._set(values, integers)
+        shift = settled_shift(
+            _products(rows.weight, moments.float)
+            - _products(rounded * every[:, np.newaxis], moments.quantized)
+        )
+        bias = (rows.bias + input_scale * shift).astype(np.float32)
+        values, _, _ = self._makers[self._nodes[node.name].input[2]].input
+        self._set(values, quantize_bias(bias, scale * np.float32(input_scale)))
+
+    def _set(self, name: str, values: NDArray[np.int8] | NDArray[np.int32]) -> None:
+        array = np.asarray(values, order="C")
+        self._known[name].CopyFrom(numpy_helper.from_array(array, name))
+
+
+def _rounded(weight: Doubles, scale: Doubles, moments: Moments) -> Doubles:
+    groups = moments.quantized.shape[1]
+    if not has_rank(moments):
+        return to_steps(weight, scale[:, np.newaxis])
+    parts = zip(np.split(weight, groups), np.split(scale, groups), moments.covariance, strict=True)
+    return np.concatenate([round_compensated(*part) for part in parts])
+
+
+def has_rank(moments: Moments) -> bool:
+    """Tell whether the second moments say more than noise: windows are twice the weights."""
+    window = moments.quantized.shape[2]
+    return bool(window <= MAX_WINDOW and moments.count >= 2 * window)
+
+
+def settled_shift(shifts: Doubles) -> Doubles:
+    """Return the mean over samples, shrunk by what chance alone would make of it.
+
+    Args:
+        shifts: Shape (samples, outputs).
+
+    Returns:
+        Shape (outputs,): mean x max(0, 1 - variance of the mean / mean^2), the positive-part
+        James-Stein rule for each output by itself.
+    """
+    mean = shifts.mean(axis=0)
+    if len(shifts) < 2:
+        return np.zeros_like(mean)
+    noise = shifts.var(axis=0, ddof=1) / len(shifts)
+    square = np.maximum(mean**2, np.finfo(np.float64).tiny)
+    return np.asarray(mean * np.maximum(0.0, 1.0 - noise / square))
+
+
+def _products(weight: Doubles, means: Doubles) -> Doubles:
+    """Return weight x mean by sample, each group of outputs with its own window."""
+    parts = np.split(weight, means.shape[1])
+    return np.concatenate([means[:, group] @ part.T for group, part in enumerate(parts)], axis=1)
+
+
+def _rows(node: onnx.NodeProto, known: Mapping[str, onnx.TensorProto]) -> Rows:
+    weight = np.moveaxis(values_of(known[node.input[1]]), channel_axis(node), 0)
+    bias = values_of(known[node.input[2]])
+    return Rows(weight.reshape(len(weight), -1).astype(np.float64), bias.astype(np.float64))
+
+
+def _fits(node: onnx.NodeProto, graph: onnx.GraphProto, placement: Placement) -> bool:
+    """Tell whether a node can be fitted: integer, two-dimensional, weights of its own."""
+    if node.name not in placement.nodes or node.op_type not in WEIGHTED - {"MatMul"}:
+        return False
+    if len(node.input) < 3 or not node.input[2]:
+        return False
+    if attribute(node, "auto_pad", b"NOTSET") != b"NOTSET":
+        return False
+    shares = sum(name in other.input for other in graph.node for name in node.input[1:])
+    rank = len(constants(graph)[node.input[1]].dims)
+    return shares == 2 and rank == (4 if node.op_type == "Conv" else 2)
