@@ -60,8 +60,11 @@ def seeded(model: onnx.ModelProto) -> onnx.ModelProto:
     if last.op_type == "Softmax":
         graph.output[0].name = last.input[0]
         del graph.node[-1]
-    # weights need not be inputs from here on
+    # from here on weights need not be inputs
     model.ir_version = 8
+    for position in reversed(range(len(graph.input))):
+        if graph.input[position].name in constants(graph):
+            del graph.input[position]
     onnx.checker.check_model(model)
     return model
 
@@ -79,7 +82,7 @@ def _drawn(
     if is_gain:
         return rng.uniform(0.7, 1.3, shape)
     if node.op_type in ("Conv", "Gemm") and position == 1:
-        return rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
+        return rng.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape)
     return rng.normal(0, 0.1, shape)
 
 
