@@ -172,7 +172,7 @@ def bounds_of(graph: onnx.GraphProto) -> dict[str, Bounds]:
         elif node.op_type == "Clip":
             ends = [known.get(name) for name in node.input[1:3]]
             if len(ends) == 2 and ends[0] is not None and ends[1] is not None:
-                low, high = (float(values_of(end)) for end in ends if end is not None)
+                low, high = (float(values_of(end).item()) for end in ends if end is not None)
                 bounds[node.output[0]] = (low, high)
     return bounds
 

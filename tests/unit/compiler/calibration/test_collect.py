@@ -132,7 +132,7 @@ def test_bounds_of_knows_relu_and_constant_clips() -> None:
     ]
     tensors = [
         numpy_helper.from_array(np.array(value, np.float32), name)
-        for name, value in (("zero", 0), ("six", 6))
+        for name, value in (("zero", 0), ("six", [6]))  # exporters write both
     ]
     graph = helper.make_graph(nodes, "g", [], [], tensors)
     assert bounds_of(graph) == {"relu": (0.0, np.inf), "clip": (0.0, 6.0)}
