@@ -51,7 +51,8 @@ class FoldStem(Pass):
         for node in graph.node:
             is_first = bool(node.input) and node.input[0] in inputs
             if is_first and len(readers[node.input[0]]) == 1 and _fits(node, known, shapes):
-                nodes.append(_fold(graph, node, values_of(known[node.input[1]])))
+                tensor = known[node.input[1]]
+                nodes.append(_fold(graph, node, tensor, shapes[node.input[0]]))
                 folded += 1
             nodes.append(node)
         if folded:
@@ -80,17 +81,29 @@ def _fits(
 
 
 def _covers(node: onnx.NodeProto, known: dict[str, onnx.TensorProto], shape: Shape) -> bool:
-    """Tell whether the folded convolution has as many outputs as the original."""
+    """Tell whether padding can give the folded convolution as many outputs."""
+    return all(
+        first >= 0 and last >= 0 for first, last in _folded_pads(node, known[node.input[1]], shape)
+    )
+
+
+def _folded_pads(
+    node: onnx.NodeProto, weight: onnx.TensorProto, shape: Shape
+) -> list[tuple[int, int]]:
+    """Return the padding before and after, vertically and horizontally, of folded pixels.
+
+    Behind the last output nothing is read: an unpadded convolution may leave pixels over.
+    """
     pads = list(attribute(node, "pads", [0, 0, 0, 0]))
+    result = []
     for axis in (0, 1):
-        kernel, before, after = known[node.input[1]].dims[axis + 2], pads[axis], pads[axis + 2]
+        kernel, before, after = weight.dims[axis + 2], pads[axis], pads[axis + 2]
         size = shape[axis + 2]
         assert isinstance(size, int)
         low, high = _reach(kernel, before)
-        wanted = (size + before + after - kernel) // _BLOCK + 1
-        if wanted != size // _BLOCK - low + high - (high - low + 1) + 1:
-            return False
-    return True
+        outputs = (size + before + after - kernel) // _BLOCK + 1
+        result.append((-low, outputs + high - size // _BLOCK))
+    return result
 
 
 def _reach(kernel: int, pad: int) -> tuple[int, int]:
@@ -98,9 +111,12 @@ def _reach(kernel: int, pad: int) -> tuple[int, int]:
     return (-pad) // _BLOCK, (kernel - 1 - pad) // _BLOCK
 
 
-def _fold(graph: onnx.GraphProto, node: onnx.NodeProto, weight: NDArray[Any]) -> onnx.NodeProto:
+def _fold(
+    graph: onnx.GraphProto, node: onnx.NodeProto, tensor: onnx.TensorProto, shape: Shape
+) -> onnx.NodeProto:
     top, left = list(attribute(node, "pads", [0, 0, 0, 0]))[:2]
-    folded, (low_y, high_y), (low_x, high_x) = fold_weight(weight, top, left)
+    (above, below), (before, behind) = _folded_pads(node, tensor, shape)
+    folded = fold_weight(values_of(tensor), top, left)[0]
     source = node.input[0]
     name = fresh_name(graph, f"{source}_folded")
     node.input[0] = name
@@ -108,7 +124,7 @@ def _fold(graph: onnx.GraphProto, node: onnx.NodeProto, weight: NDArray[Any]) ->
     kept = [a for a in node.attribute if a.name not in ("strides", "pads", "kernel_shape")]
     del node.attribute[:]
     node.attribute.extend(kept)
-    pads = [-low_y, -low_x, high_y, high_x]
+    pads = [above, before, below, behind]
     for key, value in (("strides", [1, 1]), ("pads", pads), ("kernel_shape", folded.shape[2:])):
         node.attribute.append(helper.make_attribute(key, list(value)))
     return helper.make_node("SpaceToDepth", [source], [name], name=name, blocksize=_BLOCK)

@@ -41,8 +41,11 @@ def assert_same_outputs(model: onnx.ModelProto, changed: onnx.ModelProto, size: 
         (2, (0, 0, 0, 0)),
         (4, (1, 1, 1, 1)),
         (6, (2, 2, 2, 2)),
+        (3, (0, 0, 0, 0)),
+        (7, (0, 0, 0, 0)),
+        (3, (1, 1, 2, 2)),
     ],
-    ids=["3x3", "3x3-keras", "7x7", "5x5", "2x2", "4x4", "6x6"],
+    ids=["3x3", "3x3-keras", "7x7", "5x5", "2x2", "4x4", "6x6", "valid", "7x7-valid", "more"],
 )
 def test_fold_stem_keeps_the_outputs(kernel: int, pads: tuple[int, int, int, int]) -> None:
     model = stem(kernel, pads)
@@ -58,18 +61,13 @@ def test_fold_stem_keeps_the_outputs(kernel: int, pads: tuple[int, int, int, int
         stem(size=15),
         stem(stride=1),
         stem(channels=8),
-        stem(pads=(0, 0, 0, 0)),
-        stem(pads=(1, 1, 2, 2)),
     ],
-    ids=["odd-size", "stride-1", "many-channels", "valid", "padded-more"],
+    ids=["odd-size", "stride-1", "many-channels"],
 )
 def test_fold_stem_leaves_what_does_not_fit(model: onnx.ModelProto) -> None:
     before = model.SerializeToString()
-    changes = FoldStem().apply(model)
-    if changes:  # a convolution that does fold must still be the same function
-        assert_same_outputs(onnx.ModelProto.FromString(before), model)
-    else:
-        assert model.SerializeToString() == before
+    assert FoldStem().apply(model) == 0
+    assert model.SerializeToString() == before
 
 
 def test_fold_stem_leaves_an_input_that_others_read() -> None:
