@@ -6,9 +6,9 @@ usage: python benchmarks/calibration.py [--images 1000] [--rounds 3]
 Writes benchmarks/results/calibration.json. ShuffleNetV2 x1.0 and MobileNetV2 with seeded
 weights, in the form that the passes leave; images are decoded arrays (smooth noise, made
 anew for each image, so that no memory grows with their number but a calibrator's). Every
-way runs in a process of its own, in turns; medians of wall seconds, the largest peak of
-resident memory. ONNX Runtime's calibrators get 50 images: they keep every value of every
-image. "forward" is the float32 model in ONNX Runtime with its defaults; "forward, workers"
+way runs in a process of its own, in turns; medians of wall and processor seconds, the
+largest peak of resident memory. ONNX Runtime's calibrators get 50 images: they keep every
+value of every image. "forward" is the float32 model in ONNX Runtime with its defaults; "forward, workers"
 runs it as the calibrator does, one image to a thread, several at a time.
 """
 
@@ -61,6 +61,7 @@ def measure(name: str, folder: Path, args: argparse.Namespace) -> dict[str, Any]
     ways = [(way, args.images) for way in (FORWARD, FORWARD_WORKERS, *MODES)]
     ways += [(way, PEER_IMAGES) for way in (FORWARD, "max", *PEERS)]
     seconds: dict[tuple[str, int], list[float]] = {way: [] for way in ways}
+    cpu: dict[tuple[str, int], list[float]] = {way: [] for way in ways}
     peaks = dict.fromkeys(ways, 0.0)
     for _ in range(args.rounds):
         for way, images in ways:
@@ -69,6 +70,7 @@ def measure(name: str, folder: Path, args: argparse.Namespace) -> dict[str, Any]
             # the last line: ONNX Runtime prints its own before it
             got = json.loads(done.stdout.splitlines()[-1])
             seconds[way, images].append(got["seconds"])
+            cpu[way, images].append(got["cpu_seconds"])
             peaks[way, images] = max(peaks[way, images], got["peak_mb"])
             print(name, way, images, got, file=sys.stderr, flush=True)
     rows = []
@@ -80,6 +82,7 @@ def measure(name: str, folder: Path, args: argparse.Namespace) -> dict[str, Any]
                 "way": f"onnxruntime {way}" if way in PEERS else way,
                 "images": images,
                 "seconds": round(statistics.median(seconds[way, images]), 2),
+                "cpu_seconds": round(statistics.median(cpu[way, images]), 2),
                 "peak_mb": round(peaks[way, images]),
                 "times_forward": round(statistics.median(ratios), 2),
             }
@@ -114,9 +117,13 @@ def samples(count: int) -> Iterator[Any]:
 
 def run_one(way: str, path: Path, images: int) -> dict[str, float]:
     work = _work(way, path, images)
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), time.process_time()
     work()
-    return {"seconds": round(time.perf_counter() - start, 3), "peak_mb": round(_peak_mb(), 1)}
+    return {
+        "seconds": round(time.perf_counter() - start, 3),
+        "cpu_seconds": round(time.process_time() - start_cpu, 3),
+        "peak_mb": round(_peak_mb(), 1),
+    }
 
 
 def _work(way: str, path: Path, images: int) -> Callable[[], None]:
