@@ -8,8 +8,8 @@ weights, in the form that the passes leave; images are decoded arrays (smooth no
 anew for each image, so that no memory grows with their number but a calibrator's). Every
 way runs in a process of its own, in turns; medians of wall and processor seconds, the
 largest peak of resident memory. ONNX Runtime's calibrators get 50 images: they keep every
-value of every image. "forward" is the float32 model in ONNX Runtime with its defaults; "forward, workers"
-runs it as the calibrator does, one image to a thread, several at a time.
+value of every image. "forward" is the float32 model in ONNX Runtime with its defaults;
+"forward, workers" runs it as the calibrator does, one image to a thread, several at a time.
 """
 
 import argparse
