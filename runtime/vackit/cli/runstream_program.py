@@ -7,9 +7,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING
 
 from vackit.console import report_failure
 from vackit.errors import VackitError
+
+if TYPE_CHECKING:
+    from vackit.compat.vacl_stream.delivery import Loss
 
 # what OpenCV and the FFmpeg in it would print of their own
 _QUIET = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
@@ -53,7 +57,7 @@ def execute(path: Path, arguments: list[str], verbose: int, name: str = "__main_
     with _as_module(module, path, arguments):
         try:
             exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), module.__dict__)
-            return 0
+            code = 0
         except SystemExit as error:
             code = _exit_code(error)
         except VackitError as error:
@@ -61,10 +65,13 @@ def execute(path: Path, arguments: list[str], verbose: int, name: str = "__main_
         except KeyboardInterrupt as error:
             if verbose:
                 _show(error)
-            code = report_failure(error)
+            losses = _losses()  # one of them may be what the program waited for in vain
+            code = report_failure(losses[0].error if losses else error, verbose)
         except BaseException as error:
             _show(error)
             code = 1
+    if not code:
+        code = _report_losses(verbose)
     if code:
         _wake_readers()
     return code
@@ -81,6 +88,17 @@ def _as_module(module: ModuleType, path: Path, arguments: list[str]) -> Iterator
         sys.argv = argv
         if before is not None:
             sys.modules[module.__name__] = before
+
+
+def _losses() -> "list[Loss]":
+    """Return the results that never reached a program of the 2023 interface."""
+    delivery = sys.modules.get("vackit.compat.vacl_stream.delivery")
+    return [] if delivery is None else list(delivery.losses)
+
+
+def _report_losses(verbose: int) -> int:
+    untold = [loss.error for loss in _losses() if not loss.is_told]
+    return report_failure(untold[0], verbose) if untold else 0
 
 
 def _wake_readers() -> None:

@@ -76,8 +76,11 @@ def as_outputs(arrays: Sequence[NDArray[Any]], place: str) -> Sample:
 
 def _flat_half(array: NDArray[Any], place: str) -> Half:
     values = array if array.dtype.kind == "f" else array.astype(np.float32)
-    # at least one byte of its own: an empty output needs an address too
-    return np.array(as_float16(values, place).reshape(-1), dtype=np.float16)
+    flat = as_float16(values, place).reshape(-1)
+    # an empty output needs an address of its own too
+    buffer = np.zeros(max(flat.size, 1), np.float16)
+    buffer[: flat.size] = flat
+    return buffer[: flat.size]
 
 
 OFFERED = Outputs()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What programs and callbacks share: ctypes structures and the callback's type.
+"""What programs and callbacks share: ctypes structures.
 
 The layout of the description and of the shape is this project's: programs reach their fields
 by name. `StreamInfo` is laid out as published, because programs define it anew.
@@ -37,16 +37,6 @@ class OutputShape(ctypes.Structure):
     """The shape of an output for one sample: ``shapes[i]`` for ``i`` below ``ndims``."""
 
     _fields_: ClassVar = [("ndims", ctypes.c_uint32), ("shapes", ctypes.c_uint32 * _MAX_AXES)]
-
-
-output_callback_type = ctypes.CFUNCTYPE(
-    None,
-    ctypes.POINTER(OutputDescription),
-    ctypes.POINTER(ctypes.c_uint64),
-    ctypes.c_uint32,
-    ctypes.c_void_p,
-)
-"""Makes a callback: (output description, output addresses, their number, user data)."""
 
 
 def output_shape(shape: Sequence[int]) -> OutputShape:

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``import vacl_stream`` finds under `runstream`."""
+
+from vackit.compat.vacl_stream import *  # noqa: F403

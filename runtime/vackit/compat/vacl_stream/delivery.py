@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results to callbacks, on a thread of their own, in the order of submission.
+
+A program of this interface learns of a result by its callback alone. Where a sample fails,
+or the callback that should have stored it, the program would wait for it for ever: so once
+nothing else is under way and nothing new comes, the main thread is interrupted, and
+`losses` says why.
+"""
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from numpy.typing import NDArray
+
+from vackit.compat.vacl_stream.callback import Callback
+from vackit.compat.vacl_stream.outputs import OFFERED, as_outputs
+from vackit.errors import StreamError, VackitError
+
+GRACE_S = 3.0
+"""How long a stream stays idle before a program that misses a result is interrupted."""
+
+logger = logging.getLogger(__name__)
+
+Results = Sequence["Future[list[NDArray[Any]]]"]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A result that never reached the program; ``is_told`` where it was printed already."""
+
+    error: VackitError
+    is_told: bool
+
+
+losses: list[Loss] = []
+"""Of all streams of the process, oldest first."""
+
+
+@dataclass(frozen=True)
+class _Item:
+    input_id: int
+    results: Results
+    has_slot: bool
+
+
+class Delivery:
+    """The thread that calls one stream's callback. Thread-safe.
+
+    Args:
+        callback: What to call.
+        place: Named where an output exceeds float16.
+        window: Inputs that may be under way; `submit` blocks beyond it.
+    """
+
+    def __init__(
+        self,
+        callback: Callback,
+        place: str,
+        window: int,
+    ) -> None:
+        self._callback = callback
+        self._place = place
+        self._slots = threading.Semaphore(window)
+        self._queue: SimpleQueue[_Item | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="vackit-callbacks", daemon=True)
+        self._thread.start()
+
+    def submit(self, input_id: int, start: Callable[[], Results]) -> None:
+        """Start an input's samples, and call back when their results are there.
+
+        Blocks while the window is full; a callback that submits does not wait for itself.
+        """
+        has_slot = threading.current_thread() is not self._thread
+        if has_slot:
+            self._slots.acquire()
+        try:
+            self._queue.put(_Item(input_id, start(), has_slot))
+        except BaseException:
+            if has_slot:
+                self._slots.release()
+            raise
+
+    def close(self) -> None:
+        """End the thread after what was submitted; does not wait for it."""
+        self._queue.put(None)
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end of the thread, which a callback may delay."""
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout_s)
+
+    def _work(self) -> None:
+        is_missed = False
+        while True:
+            try:
+                item = self._queue.get(timeout=GRACE_S if is_missed else None)
+            except Empty:
+                is_missed = False
+                interrupt_main()
+                continue
+            if item is None:
+                return
+            is_missed |= not self._deliver(item)
+
+    def _deliver(self, item: _Item) -> bool:
+        """Call back; tell whether the program has got the result."""
+        try:
+            samples = [as_outputs(future.result(), self._place) for future in item.results]
+        except CancelledError:
+            return True  # the stream was ended by the program itself
+        except Exception as error:
+            _lose(_explained(error, item.input_id, self._place))
+            return False
+        finally:
+            if item.has_slot:
+                self._slots.release()
+        with OFFERED.offered(samples) as addresses:
+            raised = self._callback(item.input_id, addresses)
+        if raised is not None:
+            fact = f"the callback raised {type(raised).__name__} for input {item.input_id}"
+            losses.append(Loss(StreamError(f"{fact}; its result is lost"), is_told=True))
+        return raised is None
+
+
+def _lose(error: VackitError) -> None:
+    losses.append(Loss(error, is_told=False))
+    logger.error("%s", error)
+
+
+def _explained(error: Exception, input_id: int, place: str) -> VackitError:
+    if isinstance(error, VackitError):
+        return error
+    lost = StreamError(f"input {input_id} failed: {error!r}", where=place)
+    lost.__cause__ = error
+    return lost
+
+
+def interrupt_main() -> None:
+    """Send the signal of Ctrl-C to the main thread."""
+    # a real signal: a main thread that waits for a lock would not notice a simulated one
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, signal.SIGINT)
+    else:
+        os.kill(os.getpid(), signal.SIGINT)
