@@ -18,6 +18,8 @@ from vackit.stream.graph import Graph
 from vackit.stream.operators import Tensors
 from vackit.stream.recorder import current_recorder, operator_name, span
 
+_LEAST_QUEUE = 16
+
 
 class Stream:
     """Runs a graph on samples. Thread-safe: any number of threads may submit.
@@ -31,7 +33,8 @@ class Stream:
         max_batch: The most samples of one execution.
         max_delay_us: How long a batch waits for more samples; see `Batcher`.
         queue_size: Samples that may wait; `submit` blocks beyond it (back-pressure). By
-            default two full batches a worker.
+            default two full batches a worker, and at least 16 samples: on a busy machine the
+            submitting thread is not always there when a worker has finished.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class Stream:
         queue_size: int | None = None,
     ) -> None:
         if queue_size is None:
-            queue_size = 2 * workers * max_batch
+            queue_size = max(2 * workers * max_batch, _LEAST_QUEUE)
         if min(workers, max_batch, queue_size) < 1:
             raise UsageError(
                 f"workers ({workers}), max_batch ({max_batch}) and queue_size "
