@@ -25,6 +25,7 @@ from vackit.artifact.store import (
 from vackit.compiler.batch import free_batch, set_output_shapes
 from vackit.compiler.calibration.images import CalibrationSet, takes_npz
 from vackit.compiler.emit import check_parts, serialize, signature, store
+from vackit.compiler.extra_ops import extra_pass
 from vackit.compiler.frontend import read_model
 from vackit.compiler.half import to_half
 from vackit.compiler.int8 import Quantized, quantize_model
@@ -35,7 +36,6 @@ from vackit.compiler.passes import (
     run_integer_passes,
     run_passes,
 )
-from vackit.compiler.passes.append_softmax import AppendSoftmax
 from vackit.compiler.placement import conv_names, excluded_nodes
 from vackit.compiler.report import BuildReport
 from vackit.compiler.signature import set_inputs
@@ -45,13 +45,11 @@ from vackit.config.build import (
     CustomFunc,
 )
 from vackit.config.model_info import model_info_json
-from vackit.errors import ConfigError, ModelError, UnsupportedOpError
+from vackit.errors import ConfigError, ModelError
 from vackit.files import json_bytes, sha256_file
 from vackit.vdsp.process import ProcessPipeline
 
 logger = logging.getLogger(__name__)
-
-EXTRA_OPS = {"softmax": AppendSoftmax}
 
 
 def build(
@@ -173,18 +171,15 @@ def _to_float_form(
         records += run_integer_passes(model, where, alone)
     set_output_shapes(model, where)
     if config.extra_ops is not None:
-        records += run_passes(model, [EXTRA_OPS[config.extra_ops.type]()], where)
+        extra = extra_pass(config.extra_ops, config.source or config.name)
+        records += run_passes(model, [extra], where)
     return records, is_free
 
 
 def _check_available(config: BuildConfig) -> None:
     where = config.source or config.name
-    if config.extra_ops is not None and config.extra_ops.type not in EXTRA_OPS:
-        raise UnsupportedOpError(
-            f"graph.extra_ops.type '{config.extra_ops.type}' is not available in this version; "
-            f"available: {', '.join(EXTRA_OPS)}",
-            where=where,
-        )
+    if config.extra_ops is not None:
+        extra_pass(config.extra_ops, where)
     if config.frontend.shape_ranges:
         name = next(iter(config.frontend.shape_ranges))
         raise ModelError(

@@ -161,8 +161,8 @@ def test_build_names_the_file_when_softmax_does_not_fit(make_config: MakeConfig)
 
 
 def test_build_refuses_extra_ops_that_are_not_there(make_config: MakeConfig) -> None:
-    config = make_config(tiny_models.classifier(), extra_ops=ExtraOps("yolov5_nms"))
-    with pytest.raises(UnsupportedOpError, match=r"'yolov5_nms' is not available.*: softmax"):
+    config = make_config(tiny_models.classifier(), extra_ops=ExtraOps("centerpoint_nms"))
+    with pytest.raises(UnsupportedOpError, match=r"'centerpoint_nms' is not available.*: softmax"):
         build(config)
 
 
