@@ -1,0 +1,448 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs in the style published in 2023, run unmodified by ``runstream``."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from vackit.config.vdsp import load_vdsp_params
+from vackit.testing.program_models import write_model
+from vackit.testing.tiny_artifacts import write_tiny_artifact
+from vackit.vdsp.fusion import FusionOperator
+
+RUNSTREAM = [
+    sys.executable, "-c", "import sys; from vackit.cli.runstream import main; sys.exit(main())",
+]  # fmt: skip
+
+CLASSIFICATION = """
+import argparse
+import ctypes
+import json
+import os
+import threading
+
+import cv2
+import numpy as np
+import vacl_stream
+import vaststream
+
+
+class Classification:
+    def __init__(self, device_id, vdsp_params_info, model_info, balance_mode=0, batch_size=1):
+        self.device_id = device_id
+        self.vs = vaststream.vast_stream()
+        self.lock = threading.Lock()
+        self.input_id = 0
+        self.events = {}
+        self.results = {}
+        with open(model_info) as f:
+            info = json.load(f)
+        self.cb = vaststream.output_callback_type(self.on_output)
+        self.stream = vacl_stream.create_vaststream(
+            device_id, vdsp_params_info, info, self.cb, balance_mode, batch_size
+        )
+
+    def on_output(self, output_description, ulOutPointerArray, ulArraySize, user_data_ptr):
+        input_id = output_description.contents.input_id
+        stream_info = ctypes.cast(
+            user_data_ptr, ctypes.POINTER(vacl_stream.StreamInfo)
+        ).contents
+        out = self.vs.stream_get_stream_output(
+            stream_info.model_name, ulOutPointerArray, ulArraySize
+        )
+        ddr, event = self.events[input_id]
+        assert self.vs.free_data_on_device(ddr, self.device_id) == 0
+        self.results[input_id] = np.squeeze(out[0])
+        event.set()
+
+    def submit(self, path):
+        image = cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)
+        height, width = image.shape[:2]
+        image = np.ascontiguousarray(image.transpose(2, 0, 1))
+        ddr = self.stream.copy_data_to_device(image, image.nbytes)
+        with self.lock:
+            input_id = self.input_id
+            self.input_id += 1
+        self.events[input_id] = (ddr, threading.Event())
+        self.stream.run_stream_dynamic([ddr], (height, width), input_id)
+        return input_id
+
+    def result(self, input_id):
+        self.events[input_id][1].wait()
+        del self.events[input_id]
+        return self.results.pop(input_id)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--file_path")
+    parser.add_argument("--model_info")
+    parser.add_argument("--vdsp_params_info")
+    parser.add_argument("--label_txt")
+    parser.add_argument("--device_id", type=int, default=0)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--sync", action="store_true")
+    parser.add_argument("--save", default="")
+    args = parser.parse_args()
+    with open(args.label_txt) as f:
+        labels = [line.strip() for line in f]
+    model = Classification(
+        args.device_id, args.vdsp_params_info, args.model_info, 0, args.batch
+    )
+    files = sorted(os.path.join(args.file_path, n) for n in os.listdir(args.file_path))
+    if args.sync:
+        outs = [model.result(model.submit(f)) for f in files]
+    else:
+        outs = [model.result(i) for i in [model.submit(f) for f in files]]
+    for f, out in zip(files, outs):
+        order = np.argsort(out)[::-1][:5]
+        for rank, index in enumerate(order):
+            print(f"{f}: Relay top-{rank} id: {index}, prob: {out[index]:.8f}, "
+                  f"class name: {labels[index]}")
+    if args.save:
+        np.savez(args.save, *outs)
+"""
+
+DETECTION = """
+import ctypes
+import json
+import sys
+import threading
+from queue import Queue
+
+import cv2
+import numpy as np
+import vacl_stream
+import vaststream
+
+vdsp, info_path, picture = sys.argv[1:4]
+with open(info_path) as f:
+    model_info = json.load(f)
+with open(vdsp) as f:
+    size = json.load(f)["oimage_width"]
+vs = vaststream.vast_stream()
+results = Queue()
+
+
+def callback(output_description, ulOutPointerArray, ulArraySize, user_data_ptr):
+    info = ctypes.cast(user_data_ptr, ctypes.POINTER(vacl_stream.StreamInfo)).contents
+    _, shape = vs.get_output_shape_by_index(info.model_name, 0)
+    shape = [shape.shapes[i] for i in range(shape.ndims)]
+    out = vs.stream_get_stream_output(info.model_name, ulOutPointerArray, ulArraySize)
+    results.put((output_description.contents.input_id, shape, out))
+
+
+cb = vaststream.output_callback_type(callback)
+stream = vacl_stream.create_vaststream(
+    0, vdsp, model_info, cb, 0, 1, yolo_size=size
+)
+image = cv2.cvtColor(cv2.imread(picture), cv2.COLOR_BGR2RGB)
+image = np.ascontiguousarray(image.transpose(2, 0, 1))
+ddr = stream.copy_data_to_device(image, image.nbytes)
+stream.dynamic([ddr], image.shape[1:], 5)
+input_id, shape, out = results.get()
+vs.free_data_on_device(ddr, 0)
+ids, scores, boxes = out[0][0], out[0][1], out[0][2]
+boxes = boxes.reshape(len(boxes) // 4, 4)
+for i in range(len(ids)):
+    if ids[i] < 0:
+        break
+    print(input_id, shape, int(ids[i]), f"{scores[i]:.2f}", boxes[i].tolist())
+"""
+
+BERT = """
+import ctypes
+import sys
+from threading import Event
+
+import numpy as np
+from vaststream import *
+from vacl_stream import VaclStream
+
+
+class StreamInfo(ctypes.Structure):
+    _fields_ = [
+        ("stream_id", ctypes.c_uint32),
+        ("device_id", ctypes.c_uint32),
+        ("model_op_context", ctypes.c_uint32),
+        ("model_name", ctypes.c_wchar_p),
+    ]
+
+
+class Bert:
+    def __init__(self, prefix, device_id=0, batch_size=1):
+        self.name = "bert"
+        self.device_id = device_id
+        self.vs = VaclStream()
+        self.helper = vast_stream()
+        self.vs.init(device_id)
+        context, self.stream_id = self.vs.create_stream(device_id, 0)
+        if self.stream_id == 0:
+            raise ValueError("create_stream")
+        op = self.vs.create_stream_op(self.stream_id, 20001)
+        self.vs.invoke_stream_op(op, context)
+        ret = self.vs.register_static_model(
+            self.name, prefix + ".so", prefix + ".json", prefix + ".params", device_id, "",
+            batch_size,
+        )
+        if ret:
+            raise ValueError("register_static_model")
+        model_context = self.vs.invoke_run_model_op(self.stream_id, op, self.name)
+        self.vs.build_stream(self.stream_id)
+        self.info = StreamInfo(self.stream_id, device_id, model_context, self.name)
+        self.cb = output_callback_type(self.callback)
+        self.vs.subscribe_device_report(
+            self.stream_id, self.cb, cast(ctypes.pointer(self.info), c_void_p)
+        )
+        self.event = Event()
+        self.features = {}
+
+    def callback(self, output_description, ulOutPointerArray, ulArraySize, user_data_ptr):
+        name = cast(user_data_ptr, POINTER(StreamInfo)).contents.model_name
+        outs = []
+        for j in range(self.vs.get_output_num_per_batch(name)):
+            size = self.vs.get_output_size_by_index(name, j)
+            host = np.zeros(size // 2, dtype=np.float16)
+            self.vs.get_model_output(
+                name, j, c_uint64(ulOutPointerArray[j]), c_void_p(host.ctypes.data)
+            )
+            outs.append(host)
+        self.features[output_description.contents.input_id] = outs
+        self.event.set()
+
+    def run(self, inputs, input_id):
+        addrs = [
+            self.vs.copy_data_to_device(x.ctypes.data_as(c_void_p), x.nbytes, self.device_id)
+            for x in inputs
+        ]
+        self.event.clear()
+        self.vs.run_stream(self.stream_id, input_id, (c_uint64 * len(addrs))(*addrs), len(addrs))
+        self.event.wait()
+        for addr in addrs:
+            self.vs.free_data_on_device(addr, self.device_id)
+        return self.features.pop(input_id)
+
+
+model = Bert(sys.argv[1])
+ids = np.zeros((1, 8), np.int32)
+ids[0, :3] = [101, 7592, 102]
+mask = (ids > 0).astype(np.int32)
+zeros = np.zeros_like(ids)
+print([out.tolist() for out in model.run([ids, zeros, mask, mask, mask, mask], 4)])
+"""
+
+HALF = {"meanr": 14336, "meang": 14336, "meanb": 14336, "stdr": 13312, "stdg": 13312,
+        "stdb": 13312}  # fmt: skip
+CROP_FORM_A = {
+    "vdsp_op_type": 300, "iimage_format": 5000, "iimage_width": 10, "iimage_height": 10,
+    "iimage_width_pitch": 10, "iimage_height_pitch": 10, "short_edge_threshold": 10,
+    "resize_type": 1, "color_cvt_code": 2, "color_space": 0, "crop_size": 8, "norma_type": 4,
+    **HALF,
+}  # fmt: skip
+LETTERBOX_FORM_A = {
+    "vdsp_op_type": 303, "iimage_format": 5000, "iimage_width": 8, "iimage_height": 8,
+    "iimage_width_pitch": 8, "iimage_height_pitch": 8, "oimage_width": 8, "oimage_height": 8,
+    "resize_type": 1, "color_cvt_code": 2,
+    "color_space": 0, "edge_padding_type": 0, "padding_value_r": 114, "padding_value_g": 114,
+    "padding_value_b": 114, "norma_type": 6, **HALF,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("cls.py", CLASSIFICATION), ("det.py", DETECTION), ("bert.py", BERT)):
+        Path(name).write_text(text)
+    Path("crop.json").write_text(json.dumps(CROP_FORM_A))
+    Path("letterbox.json").write_text(json.dumps(LETTERBOX_FORM_A))
+    info = {
+        "model_name": "tiny", "model_lib_path": "deploy/mod.so",
+        "model_graph_path": "deploy/mod.json", "model_params_path": "deploy/mod.params",
+        "hw_config_file": "",
+    }  # fmt: skip
+    Path("info.json").write_text(json.dumps(info))
+
+
+def runstream(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [*RUNSTREAM, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def write_images(count: int) -> None:
+    rng = np.random.default_rng(0)
+    Path("images").mkdir()
+    for i in range(count):
+        size = (20 + 3 * i, 40 - 2 * i, 3)
+        cv2.imwrite(f"images/{i:02d}.png", rng.integers(0, 256, size, np.uint8))
+
+
+def detector() -> onnx.ModelProto:
+    """Return a model (1, 3, 8, 8) -> ids (1, 3), scores (1, 3), boxes (1, 3, 4), one padded."""
+    values = {
+        "ids": np.array([[2, 5, -1]], np.float32),
+        "scores": np.array([[0.75, 0.5, -1]], np.float32),
+        "boxes": np.array([[[0, 1, 2, 3], [4, 5, 6, 7], [-1, -1, -1, -1]]], np.float32),
+    }
+    inits = [numpy_helper.from_array(value, f"{name}_value") for name, value in values.items()]
+    inits.append(numpy_helper.from_array(np.zeros(1, np.float32), "zero"))
+    inits.append(numpy_helper.from_array(np.array([1, 2, 3], np.int64), "axes"))
+    nodes = [
+        helper.make_node("ReduceMax", ["input"], ["most"], axes=[0, 1, 2, 3], keepdims=0),
+        helper.make_node("Mul", ["most", "zero"], ["nothing"]),
+        *(helper.make_node("Add", [f"{name}_value", "nothing"], [name]) for name in values),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "detector",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, value.shape)
+            for name, value in values.items()
+        ],
+        inits,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+def text_model() -> onnx.ModelProto:
+    """Return a model of BERT's inputs (N, 8): pooled (N, 1), the sum of ids and mask."""
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    nodes = [
+        helper.make_node("Sum", [f"{name}_float" for name in names], ["all"]),
+        helper.make_node("ReduceSum", ["all", "axes"], ["pooled"], keepdims=1),
+    ]
+    nodes[:0] = [
+        helper.make_node("Cast", [name], [f"{name}_float"], to=TensorProto.FLOAT) for name in names
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "text",
+        [helper.make_tensor_value_info(name, TensorProto.INT64, ["N", 8]) for name in names],
+        [helper.make_tensor_value_info("pooled", TensorProto.FLOAT, ["N", 1])],
+        [numpy_helper.from_array(np.array([1], np.int64), "axes")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+CLS = (
+    "cls.py", "--file_path", "images", "--model_info", "info.json", "--vdsp_params_info",
+    "crop.json", "--label_txt", "labels.txt",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", [["--sync"], [], ["--batch", "4"]], ids=["sync", "async", "batch"])
+def test_classification_prints_what_the_model_says(mode: list[str]) -> None:
+    write_tiny_artifact(Path("deploy/mod"), "identity")
+    write_images(6)
+    Path("labels.txt").write_text("\n".join(f"name {i}" for i in range(192)))
+    done = runstream(*CLS, *mode, "--save", "out.npz")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 30
+    assert lines[0].startswith("images/00.png: Relay top-0 id: ")
+    operator = FusionOperator(load_vdsp_params(Path("crop.json")), (8, 8))
+    with np.load("out.npz") as outs:
+        for i, name in enumerate(outs.files):
+            bgr = cv2.imread(f"images/{i:02d}.png")
+            assert bgr is not None
+            planes = np.ascontiguousarray(bgr[..., ::-1].transpose(2, 0, 1), np.uint8)
+            wanted = operator(planes).reshape(-1)
+            assert outs[name].dtype == np.float16
+            np.testing.assert_array_equal(outs[name], wanted)
+
+
+def test_detection_reads_ids_scores_and_boxes_up_to_the_padding() -> None:
+    write_model("deploy/mod", detector(), max_batch=1)
+    write_images(1)
+    done = runstream("det.py", "letterbox.json", "info.json", "images/00.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "5 [1, 3] 2 0.75 [0.0, 1.0, 2.0, 3.0]\n5 [1, 3] 5 0.50 [4.0, 5.0, 6.0, 7.0]\n"
+    )
+
+
+def test_bert_runs_on_six_token_tensors() -> None:
+    write_model("deploy/mod", text_model())
+    done = runstream("bert.py", "deploy/mod")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "[[7800.0]]\n"  # 101 + 7592 + 102 + 3 = 7798, float16 has steps of 4
+
+
+def test_a_program_that_waits_for_a_lost_result_ends_with_an_error() -> None:
+    # its callback raises, so the event that it waits for is never set
+    write_tiny_artifact(Path("deploy/mod"), "identity")
+    write_images(1)
+    Path("labels.txt").write_text("a\n")
+    broken = CLASSIFICATION.replace("self.results[input_id] = np", "self.missing[input_id] = np")
+    Path("cls.py").write_text(broken)
+    done = runstream(*CLS)
+    assert done.returncode == 1
+    assert "Exception ignored on calling ctypes callback function" in done.stderr
+    assert "'Classification' object has no attribute 'missing'" in done.stderr
+    assert done.stderr.rstrip().endswith(
+        "the callback raised AttributeError for input 0; its result is lost"
+    )
+
+
+def test_a_missing_model_is_a_message() -> None:
+    write_images(1)
+    Path("labels.txt").write_text("a\n")
+    done = runstream(*CLS)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "deploy/mod: no compiled artifact here" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_classification_of_real_images_matches_the_recorded_accuracy(shared: Path) -> None:
+    # the 1.0 form keeps the aspect: short edge to 256, center crop of 224
+    from vackit.compiler.pipeline import build
+    from vackit.config.build import load_build_config
+
+    Path("build.yaml").write_text(
+        "name: mobilenet\n"
+        "frontend:\n"
+        "  type: onnx\n"
+        f"  checkpoint: {shared}/models/mobilenetv1_025_keras.onnx\n"
+        "  shape: {input: [1, 3, 224, 224]}\n"
+        "backend: {type: tvm_vacc, dtype: fp32}\n"
+        "workspace: {path: deploy}\n"
+    )
+    build(load_build_config(Path("build.yaml")))
+    form = {
+        **CROP_FORM_A, "iimage_width": 256, "iimage_height": 256, "iimage_width_pitch": 256,
+        "iimage_height_pitch": 256, "short_edge_threshold": 256, "crop_size": 224,
+        "norma_type": 3, **dict.fromkeys(("meanr", "meang", "meanb"), 22520),
+        **dict.fromkeys(("stdr", "stdg", "stdb"), 22520),
+    }  # fmt: skip
+    Path("crop.json").write_text(json.dumps(form))
+    info = json.loads(Path("info.json").read_text())
+    for key, suffix in (("lib", "so"), ("graph", "json"), ("params", "params")):
+        info[f"model_{key}_path"] = f"deploy/mobilenet/mod.{suffix}"
+    Path("info.json").write_text(json.dumps(info))
+    Path("labels.txt").write_text("\n".join(f"name {i}" for i in range(1000)))
+    synsets = (shared / "imagenet/synsets.txt").read_text().split()
+    Path("images").mkdir()
+    for folder in sorted((shared / "imagenet/val").iterdir()):
+        for picture in sorted(folder.iterdir()) if folder.is_dir() else ():
+            Path(f"images/{folder.name}-{picture.name}").symlink_to(picture)
+    done = runstream(*CLS)
+    assert (done.returncode, done.stderr) == (0, "")
+    tops = [line for line in done.stdout.splitlines() if "Relay top-0" in line]
+    right = 0
+    for line in tops:
+        path, _, rest = line.partition(": Relay top-0 id: ")
+        name = Path(path).name.partition("-")[0]
+        right += int(rest.partition(",")[0]) == synsets.index(name)
+    baseline = json.loads((shared / "imagenet/baselines.json").read_text())["val"]["models"]
+    recorded = baseline["mobilenetv1_025_keras"]["top1_count"]
+    # the set's images are square, so a short edge of 256 is the recorded stretch to 256 x 256;
+    # two images: another ONNX Runtime may add floats in another order
+    assert abs(right - recorded) <= 2
