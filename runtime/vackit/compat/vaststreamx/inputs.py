@@ -7,10 +7,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from vackit.compat.vaststreamx.layout884 import untile_activation, untile_matrix
 from vackit.compat.vaststreamx.tensor import Tensor
 from vackit.errors import DataError, StreamError
 from vackit.tensors import TensorSpec
+from vackit.vdsp.layout884 import untile_activation, untile_matrix
 
 Arrays = list[NDArray[Any]]
 

@@ -18,7 +18,6 @@ from vackit.compat.vaststreamx.enums import (
     OpType,
 )
 from vackit.compat.vaststreamx.image import Image, image_of
-from vackit.compat.vaststreamx.layout884 import tile_activation
 from vackit.compat.vaststreamx.operators import OpState
 from vackit.compat.vaststreamx.samples import image_array
 from vackit.compat.vaststreamx.tensor import DTYPES, Tensor
@@ -27,6 +26,7 @@ from vackit.stream.recorder import span
 from vackit.vdsp.color import convert_picture
 from vackit.vdsp.fusion import FusionOperator
 from vackit.vdsp.geometry import Size
+from vackit.vdsp.layout884 import tile_activation
 from vackit.vdsp.nv12 import Nv12
 from vackit.vdsp.picture import Planes
 

@@ -16,7 +16,6 @@ from typing import Any
 from vackit.compat.vaststreamx.enums import GraphOutputType, StreamBalanceMode
 from vackit.compat.vaststreamx.graph import Graph
 from vackit.compat.vaststreamx.image import Image
-from vackit.compat.vaststreamx.layout884 import tile_activation
 from vackit.compat.vaststreamx.operators import Operator
 from vackit.compat.vaststreamx.samples import Prepare, Sample, make_samples
 from vackit.compat.vaststreamx.taps import Tap
@@ -26,6 +25,7 @@ from vackit.stream import graph as native_graph
 from vackit.stream import operators as native_operators
 from vackit.stream.outputs import as_float16
 from vackit.stream.stream import Stream as NativeStream
+from vackit.vdsp.layout884 import tile_activation
 
 Inputs = Sequence[Image | Tensor | Sequence[Image | Tensor]]
 Params = Mapping[str, Sequence[Any]]

@@ -13,8 +13,8 @@ import pytest
 
 from vackit.compat import vaststreamx as vsx
 from vackit.compat.vaststreamx.custom_ops import registry
-from vackit.compat.vaststreamx.layout884 import tile_activation, untile_matrix
 from vackit.errors import DataError, StreamError
+from vackit.vdsp.layout884 import tile_activation, untile_matrix
 
 F, T = vsx.ImageFormat, vsx.TypeFlag
 RNG = np.random.default_rng(4)

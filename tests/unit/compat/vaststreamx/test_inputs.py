@@ -9,10 +9,10 @@ import pytest
 
 from vackit.compat import vaststreamx as vsx
 from vackit.compat.vaststreamx.inputs import plain_arrays, token_arrays
-from vackit.compat.vaststreamx.layout884 import tile_matrix
 from vackit.errors import StreamError
 from vackit.tensors import TensorSpec
 from vackit.testing.program_models import flat_model, matrix_model, text_model, write_model
+from vackit.vdsp.layout884 import tile_matrix
 
 IDS, MASK, TYPES = [7, 8, 9, 0], [1, 1, 1, 0], [0, 0, 1, 0]
 EXPECTED = [[710, 810, 911, 0]]

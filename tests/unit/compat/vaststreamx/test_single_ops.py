@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from vackit.compat import vaststreamx as vsx
-from vackit.compat.vaststreamx.layout884 import untile_activation
 from vackit.errors import DataError, StreamError
+from vackit.vdsp.layout884 import untile_activation
 
 A, F, T = vsx.AttrKey, vsx.ImageFormat, vsx.ImageType
 BGR = cv2.resize(np.random.default_rng(2).integers(0, 256, (6, 8, 3), np.uint8), (16, 12))

@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from vackit.compat import vaststreamx as vsx
-from vackit.compat.vaststreamx.layout884 import tile_activation
 from vackit.compat.vaststreamx.stream import EndOfStream, close_all
 from vackit.errors import DataError, StreamClosedError, StreamError
 from vackit.testing.tiny_artifacts import write_tiny_artifact
+from vackit.vdsp.layout884 import tile_activation
 
 SECONDS = 20.0
 A, F = vsx.AttrKey, vsx.ImageFormat

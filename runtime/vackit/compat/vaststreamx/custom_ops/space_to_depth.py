@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from vackit.compat.vaststreamx.custom_ops.registry import Call
-from vackit.compat.vaststreamx.layout884 import tile_matrix
 from vackit.compat.vaststreamx.tensor import Tensor
 from vackit.errors import DataError
+from vackit.vdsp.layout884 import tile_matrix
 
 # dims_num, dims[4], align[4], layout, type, kh, kw, odims_num, odims[4], oalign[4], olayout
 _CONFIG = "<23I"

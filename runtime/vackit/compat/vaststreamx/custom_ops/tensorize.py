@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from vackit.compat.vaststreamx.custom_ops.registry import Call
-from vackit.compat.vaststreamx.layout884 import tile_activation
 from vackit.compat.vaststreamx.tensor import Tensor
 from vackit.errors import DataError
+from vackit.vdsp.layout884 import tile_activation
 
 _CONFIG = "<8I"  # dim[3], pitch[3], element size, format
 _CHW, _HWC = 0, 1

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vackit.compat.vaststreamx.layout884 import (
+from vackit.errors import DataError
+from vackit.vdsp.layout884 import (
     tile_activation,
     tile_matrix,
     untile_activation,
     untile_matrix,
 )
-from vackit.errors import DataError
 
 
 def test_activation_lies_in_blocks_of_8_by_8_by_4() -> None:
