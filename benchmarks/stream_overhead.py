@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Time the stream against a bare ONNX Runtime loop that does the same work.
 
-usage: python benchmarks/stream_overhead.py [--rounds 31]
+usage: python benchmarks/stream_overhead.py [--rounds 151]
 
 Writes benchmarks/results/stream_overhead.json. ShuffleNetV2 x1.0 int8 from the seeded builder
 (speed depends on shapes, not on weights), images of 256x320, the same preprocessing, one
@@ -35,7 +35,7 @@ from vackit.testing.shufflenet import shufflenet_v2
 from vackit.vdsp.fusion import FusionOperator
 
 RESULT = Path(__file__).parent / "results" / "stream_overhead.json"
-NUM_IMAGES = 48
+NUM_IMAGES = 16
 CONFIG = """
 name: shufflenet_v2
 frontend: {{type: onnx, checkpoint: {folder}/model.onnx, dtype: fp32,
@@ -130,10 +130,23 @@ def _overhead(pairs: list[tuple[float, float]]) -> float:
     return round((statistics.median(stream / bare for bare, stream in pairs) - 1) * 100, 2)
 
 
+def alone(program: Program, batch: int, rounds: int) -> float:
+    """Return the CPU microseconds of a sample that passes a stream where nothing is computed."""
+    sample = np.zeros((1, 3, 224, 224), np.float32)
+    times = []
+    with Stream(make_graph(program), max_batch=batch, max_delay_us=None) as stream:
+        for _ in range(rounds):
+            start = time.process_time()
+            for _ in stream.map([sample] * 200):
+                pass
+            times.append((time.process_time() - start) / 200 * 1e6)
+    return round(statistics.median(times), 1)
+
+
 def main() -> None:
     """Measure and record."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=31)
+    parser.add_argument("--rounds", type=int, default=151)
     args = parser.parse_args()
     results = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -141,6 +154,9 @@ def main() -> None:
         with get_device("onnxrt").load(artifact) as program:
             for batch in (1, 8):
                 results[f"batch_{batch}"] = measure(program, batch, args.rounds)
+                if batch == 1:  # larger ones copy their samples together, as the bare loop does
+                    with get_device("null").load(artifact) as nothing:
+                        results["batch_1"]["alone_us"] = alone(nothing, 1, args.rounds)
                 print(batch, results[f"batch_{batch}"])
     record = {
         "what": "time per image, preprocessing included; one worker, one thread; cpu: of all "
