@@ -13,6 +13,7 @@ behind when an artifact moves.
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +25,13 @@ from vackit.config.model_info import VENDOR_SUFFIXES as VENDOR_SUFFIXES
 from vackit.config.model_info import WEIGHTS_SUFFIX as WEIGHTS_SUFFIX
 from vackit.errors import ArtifactError
 from vackit.files import json_bytes, sha256_bytes, sha256_file, temporary_folder, write_atomic
+from vackit.tensors import TensorSpec
 
 CALIBRATION_SUFFIX = ".calibration.json"
 REFERENCE_GRAPH_SUFFIX = ".float.onnx"
 REFERENCE_WEIGHTS_SUFFIX = ".float.onnx.data"
+# dtype of what a card's own compiler made: its files do not say which they hold
+VENDOR_DTYPE = "vendor"
 REFERENCE_SUFFIXES = (REFERENCE_GRAPH_SUFFIX, REFERENCE_WEIGHTS_SUFFIX)
 
 
@@ -44,6 +48,14 @@ class Artifact:
         It exists for every suffix of the manifest but the float twin's.
         """
         return part_path(self.prefix, suffix)
+
+    @property
+    def manifest_sha256(self) -> str:
+        """Return the sha256 of the manifest, which names that of every part."""
+        path = self.path(MANIFEST_SUFFIX)
+        if path.is_file():
+            return sha256_file(path)
+        return sha256_bytes(json_bytes(self.manifest.to_json()))
 
     @property
     def graph_path(self) -> Path:
@@ -122,6 +134,54 @@ def open_artifact(path: str | Path, *, verify: bool = True) -> Artifact:
             continue
         _check_part(artifact.path(suffix), part, verify=verify)
     return artifact
+
+
+def vendor_prefix(path: str | Path) -> Path:
+    """Return the prefix that ``path`` means: as `prefix_of`, a card's files included."""
+    prefix = prefix_of(path)
+    for suffix in VENDOR_SUFFIXES:
+        if prefix.name.endswith(suffix) and prefix.name != suffix and prefix.is_file():
+            return prefix.with_name(prefix.name.removesuffix(suffix))
+    return prefix
+
+
+def missing_vendor_suffixes(prefix: Path) -> tuple[str, ...]:
+    """Return which of the files that a card's compiler writes are not there."""
+    return tuple(s for s in VENDOR_SUFFIXES if not part_path(prefix, s).is_file())
+
+
+def open_vendor_artifact(
+    prefix: Path, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+) -> Artifact:
+    """Open files compiled for a card that no manifest describes.
+
+    Args:
+        prefix: Their common path; all of `VENDOR_SUFFIXES` are there.
+        inputs: What the card's runtime says that they take.
+        outputs: What it says that they return.
+
+    Returns:
+        An artifact of dtype `VENDOR_DTYPE`. Where an output has no batch axis, it executes
+        one sample at a time.
+    """
+    files = {}
+    for suffix in VENDOR_SUFFIXES:
+        path = part_path(prefix, suffix)
+        files[suffix] = FilePart(path.stat().st_size, sha256_file(path))
+    has_batch = all(spec.shape and spec.shape[0] is None for spec in (*inputs, *outputs))
+    manifest = Manifest(
+        name=prefix.parent.name if prefix.name == "mod" else prefix.name,
+        dtype=VENDOR_DTYPE,
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        max_batch=None if has_batch else 1,
+        quantization=None,
+        preprocessing=(),
+        tools={},
+        model_sha256="",
+        files=files,
+    )
+    return Artifact(prefix, manifest)
 
 
 def _check_part(path: Path, part: FilePart, *, verify: bool) -> None:

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vackit.artifact.store import open_artifact
 from vackit.config.vdsp import VdspParams
 from vackit.console import progress
 from vackit.data.datalist import DatalistEntry, read_datalist
@@ -84,9 +83,10 @@ def run_datalist(plan: DatalistPlan) -> DatalistReport:
         DataError: The datalist or one of its files cannot be read (named with its line).
         VackitError: The artifact, device or preprocessing; other results are in the way.
     """
-    artifact = open_artifact(plan.prefix)
+    device = get_device(plan.device)
+    artifact = device.open(plan.prefix)
     entries = read_datalist(plan.datalist)
-    with get_device(plan.device).load(artifact) as program:
+    with device.load(artifact) as program:
         # a misfit of preprocessing and model shows before anything is written
         graph = make_graph(program, plan.vdsp).after(partial(_read, plan), partial(_place, plan))
         run = provenance(program, plan.vdsp, plan.batch_size)

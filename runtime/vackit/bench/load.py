@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vackit.artifact.store import open_artifact
 from vackit.bench.inputs import Shape, random_sample
 from vackit.config.vdsp import VdspParams
 from vackit.devices.registry import get_device
@@ -73,8 +72,8 @@ def run_load(plan: LoadPlan, go: Callable[[], None] = lambda: None) -> LoadResul
     Raises:
         VackitError: The artifact, the device or the shapes; what the device raises.
     """
-    artifact = open_artifact(plan.prefix)
-    with get_device(plan.device).load(artifact) as program:
+    device = get_device(plan.device)
+    with device.load(device.open(plan.prefix)) as program:
         graph = make_graph(program, plan.vdsp)
         sample, text = random_sample(program, plan.vdsp, plan.shapes)
         latencies, duration_s = _Instances(graph, sample, plan).measure(go)

@@ -80,12 +80,13 @@ def _run(args: argparse.Namespace, arguments: list[str]) -> int:
     configure_logging(args.verbose, quiet=True)
     if not args.verbose:
         quiet_libraries()
-    _choose_device(args.device, args.verbose)
     with (
         _found(args.script) as path,
         search_path(path, emulate=args.emulate),
         recorded(profile=args.profile, trace=args.trace),
     ):
+        # on the program's search path: --emulate hides a card's module from the choice too
+        _choose_device(args.device, args.verbose)
         for ops in args.ops:
             if code := execute(ops, [], args.verbose, name="vackit_ops"):
                 return code

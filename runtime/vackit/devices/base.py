@@ -10,13 +10,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vackit.artifact.store import Artifact
+from vackit.artifact.store import Artifact, open_artifact
 from vackit.errors import DeviceError, DeviceExecutionError
 from vackit.tensors import TensorSpec
 
@@ -70,11 +71,19 @@ class Device(ABC):
         Always holds ``device`` (the spec) and ``emulated``.
         """
 
+    def open(self, path: str | Path) -> Artifact:
+        """Open the artifact behind a prefix, as this device needs it.
+
+        Raises:
+            ArtifactError: There is none that the device could load.
+        """
+        return open_artifact(path)
+
     def load(self, artifact: Artifact, *, threads: int = 1) -> "Program":
         """Load an artifact.
 
         Args:
-            artifact: As `vackit.artifact.store.open_artifact` returned it.
+            artifact: As `open` returned it.
             threads: CPU threads for one execution, where the device runs on the CPU.
 
         Raises:

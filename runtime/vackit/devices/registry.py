@@ -58,7 +58,13 @@ _BUILTINS = {
     "onnxrt": Source(
         "vackit.devices.onnxrt:OnnxRuntimeDevice", "vackit", "pip install onnxruntime"
     ),
+    "vacc": Source(
+        "vackit.devices.vacc:VaccDevice",
+        "vackit",
+        "install the card's driver and its Python module vaststreamx",
+    ),
 }
+_NEVER_CHOSEN = {EMULATOR, "null"}
 
 
 def get_device(spec: str | None = AUTO, index: int | None = None) -> "Device":
@@ -122,7 +128,7 @@ def _unknown(name: str, sources: dict[str, Source]) -> DeviceNotFoundError:
 
 
 def _choose(sources: dict[str, Source]) -> str:
-    for name in sorted(set(sources) - set(_BUILTINS)):
+    for name in sorted(set(sources) - _NEVER_CHOSEN):
         entry = _entry(name, sources[name])
         if entry.reason:
             logger.info("device '%s' is passed over: %s", name, entry.reason)

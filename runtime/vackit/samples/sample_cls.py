@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from vackit.artifact.store import open_artifact
 from vackit.config.model_info import load_model_info
 from vackit.config.vdsp import VdspParams, load_vdsp_params
 from vackit.console import Parser, progress, whole_number
@@ -41,10 +40,11 @@ _EXAMPLE = """runstream sample_cls.py --file_path images/val \\
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the sample; errors are raised as `vackit.errors` for runstream to print."""
     args = _parser().parse_args(argv)
-    artifact = open_artifact(load_model_info(args.model_info).prefix)
+    device = get_device(None, args.device_id)
+    artifact = device.open(load_model_info(args.model_info).prefix)
     vdsp = load_vdsp_params(args.vdsp_params_info)
     images = [args.file_path] if args.file_path.is_file() else list_images(args.file_path)
-    with get_device(None, args.device_id).load(artifact) as program:
+    with device.load(artifact) as program:
         names = _class_names(args.label_txt, program)
         lines = _lines(args, program, vdsp, images, names)
         if args.task == "topk":

@@ -5,10 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from vackit._version import tool_versions
-from vackit.artifact.store import MANIFEST_SUFFIX
 from vackit.config.vdsp import VdspParams
 from vackit.devices.base import Program
-from vackit.files import sha256_file
 
 
 def provenance(program: Program, vdsp: VdspParams | None, batch_size: int) -> dict[str, Any]:
@@ -28,7 +26,7 @@ def provenance(program: Program, vdsp: VdspParams | None, batch_size: int) -> di
         "artifact": {
             "name": artifact.manifest.name,
             "dtype": artifact.manifest.dtype,
-            "manifest_sha256": sha256_file(artifact.path(MANIFEST_SUFFIX)),
+            "manifest_sha256": artifact.manifest_sha256,
         },
         "vdsp_params": None if vdsp is None else _described(vdsp),
         "batch_size": batch_size,

@@ -11,11 +11,15 @@ from vackit.artifact.store import (
     REFERENCE_GRAPH_SUFFIX,
     Artifact,
     complete_manifest,
+    missing_vendor_suffixes,
     open_artifact,
+    open_vendor_artifact,
     prefix_of,
+    vendor_prefix,
     write_artifact,
 )
 from vackit.errors import ArtifactError
+from vackit.files import sha256_file
 from vackit.tensors import TensorSpec
 
 PARTS = {".onnx": b"graph", ".onnx.data": b"weights", ".model_info.json": b"{}"}
@@ -164,3 +168,46 @@ def test_complete_manifest_is_what_write_artifact_stores(written: Artifact) -> N
     assert complete_manifest(dataclasses.replace(written.manifest, files={}), parts) == (
         open_artifact(written.prefix).manifest
     )
+
+
+def compiled(folder: Path) -> Path:
+    prefix = folder / "net.v1" / "mod"
+    prefix.parent.mkdir()
+    for suffix in (".so", ".json", ".params"):
+        Path(f"{prefix}{suffix}").write_text(suffix)
+    return prefix
+
+
+def test_open_vendor_artifact_describes_files_without_a_manifest(tmp_path: Path) -> None:
+    prefix = compiled(tmp_path)
+    image = TensorSpec("input_0", (None, 3, 8, 8), "float16", "NCHW")
+    artifact = open_vendor_artifact(prefix, [image], [TensorSpec("o", (None, 2), "float16")])
+    manifest = artifact.manifest
+    assert (manifest.name, manifest.dtype, manifest.max_batch) == ("net.v1", "vendor", None)
+    assert {suffix: part.size_bytes for suffix, part in manifest.files.items()} == {
+        ".so": 3, ".json": 5, ".params": 7,
+    }  # fmt: skip
+    before = artifact.manifest_sha256
+    Path(f"{prefix}.params").write_text("others!")
+    again = open_vendor_artifact(prefix, [image], [TensorSpec("o", (None, 2), "float16")])
+    assert again.manifest_sha256 != before
+
+
+def test_open_vendor_artifact_runs_one_by_one_when_an_output_has_no_batch(tmp_path: Path) -> None:
+    image = TensorSpec("input_0", (None, 3, 8, 8), "float16", "NCHW")
+    artifact = open_vendor_artifact(compiled(tmp_path), [image], [TensorSpec("o", (5, 7), "int8")])
+    assert artifact.manifest.max_batch == 1
+
+
+def test_vendor_prefix_takes_any_of_the_files(tmp_path: Path) -> None:
+    prefix = compiled(tmp_path)
+    assert vendor_prefix(prefix) == prefix
+    for suffix in (".so", ".json", ".params", ".onnx"):
+        assert vendor_prefix(f"{prefix}{suffix}") == prefix
+    assert vendor_prefix(tmp_path / "net.so") == tmp_path / "net.so"
+    Path(f"{prefix}.so").unlink()
+    assert missing_vendor_suffixes(prefix) == (".so",)
+
+
+def test_manifest_sha256_is_that_of_the_file(written: Artifact) -> None:
+    assert written.manifest_sha256 == sha256_file(written.path(".vackit.json"))

@@ -14,11 +14,13 @@ from vackit.devices.registry import DeviceEntry
 
 def test_devices_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert vamc_devices.run(argparse.Namespace(json=False)) == 0
-    assert capsys.readouterr().out.splitlines() == [
+    *lines, card = capsys.readouterr().out.splitlines()
+    assert lines == [
         "device  from    available  runs",
         "null    vackit  yes        fp32, fp16, int8; emulated",
         "onnxrt  vackit  yes        fp32, fp16, int8; emulated",
     ]
+    assert card.startswith("vacc    vackit  no         no ")
 
 
 def test_devices_says_why_one_is_unavailable(

@@ -115,7 +115,7 @@ def test_vamp_explains_wrong_usage(
     ("arguments", "message"),
     [
         (["-m", "nothing"], "nothing: no compiled artifact here"),
-        (["-m", "mod", "--device", "card"], "no device named 'card'; known: null, onnxrt"),
+        (["-m", "mod", "--device", "card"], "no device named 'card'; known: null, onnxrt, vacc"),
         (["-m", "mod", "--vdsp_params", "none.json"], "none.json"),
     ],
     ids=["no artifact", "no device", "no vdsp params"],

@@ -118,7 +118,9 @@ def test_get_device_refuses_what_is_no_spec(spec: str) -> None:
 
 
 def test_get_device_suggests_a_near_name() -> None:
-    with pytest.raises(DeviceNotFoundError, match="no device named 'onnxrtt'; known: null, onnxrt"):
+    with pytest.raises(
+        DeviceNotFoundError, match="no device named 'onnxrtt'; known: null, onnxrt, vacc"
+    ):
         get_device("onnxrtt")
     with pytest.raises(DeviceNotFoundError, match="did you mean 'onnxrt'"):
         get_device("onnxrtt")
@@ -171,10 +173,10 @@ def test_registry_refuses_two_plugins_of_one_name(install: Install) -> None:
 @pytest.mark.parametrize(
     ("chosen", "names"),
     [
-        ("none", ["null", "onnxrt"]),
-        ("card", ["card", "null", "onnxrt"]),
-        ("other-vackit, nothing", ["null", "onnxrt", "slot"]),
-        ("", ["card", "null", "onnxrt", "slot"]),
+        ("none", ["null", "onnxrt", "vacc"]),
+        ("card", ["card", "null", "onnxrt", "vacc"]),
+        ("other-vackit, nothing", ["null", "onnxrt", "slot", "vacc"]),
+        ("", ["card", "null", "onnxrt", "slot", "vacc"]),
     ],
     ids=["none", "by device", "by distribution", "empty means all"],
 )

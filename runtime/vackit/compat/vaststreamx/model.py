@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
-from vackit.artifact.store import MANIFEST_SUFFIX, Artifact, open_artifact, part_path, prefix_of
+from vackit.artifact.store import MANIFEST_SUFFIX, Artifact, part_path, prefix_of
 from vackit.compat.vaststreamx.context import open_device
 from vackit.errors import ArtifactError, StreamError
 from vackit.tensors import TensorSpec
@@ -35,8 +35,9 @@ class Model:
         batch_size: int = 1,
         hw_config: str = "",
     ) -> None:
-        artifact = open_artifact(_prefix(prefix))
-        self.program = open_device().load(artifact)
+        device = open_device()
+        artifact = device.open(_prefix(prefix))
+        self.program = device.load(artifact)
         self.artifact: Artifact = artifact
         self._batch_size = 1
         self.set_batch_size(batch_size)
