@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Run a Python program, or one of the samples that come with vackit, on a device.
 
-The program may import `vaststreamx`, the published interface, though nothing of that name
-is installed; an installed one comes first, unless --emulate is given. Options of runstream
+The program may import `vaststreamx`, the published interface, or `vaststream` and
+`vacl_stream`, that of 2023, though nothing of that name is installed; an installed one
+comes first, unless --emulate is given. Options of runstream
 stand before SCRIPT; everything after it is the program's own. An existing file wins over a
 sample of the same name. The exit code is the program's. Nothing is printed on stderr that
 the program did not print, unless -v or --profile is given."""

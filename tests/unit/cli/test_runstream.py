@@ -270,3 +270,23 @@ def test_a_failed_program_does_not_hang_on_its_readers(capsys: Output) -> None:
     out, err = capsys.readouterr()
     assert out == "end\n"
     assert err.endswith("RuntimeError: mine\n")
+
+
+def test_runstream_reports_a_result_that_its_program_never_got(capsys: Output) -> None:
+    # a sample of the 2023 interface failed, and the program ended without asking for it
+    from vackit.compat.vacl_stream.delivery import losses
+
+    lose = (
+        "from vackit.compat.vacl_stream.delivery import Loss, losses\n"
+        "from vackit.errors import StreamError\n"
+        "losses.append(Loss(StreamError('input 3 failed', where='mod'), is_told={}))\n"
+    )
+    try:
+        assert main([script(lose.format(False))]) == 1
+        assert capsys.readouterr().err == "mod: input 3 failed\n"
+        losses.clear()
+        assert main([script(lose.format(True))]) == 0
+        assert main([script("raise KeyboardInterrupt")]) == 1
+        assert capsys.readouterr().err == "mod: input 3 failed\n"
+    finally:
+        losses.clear()
