@@ -391,6 +391,18 @@ def test_a_program_that_waits_for_a_lost_result_ends_with_an_error() -> None:
     )
 
 
+def test_the_documented_program_runs_as_it_stands(repo_root: Path) -> None:
+    page = (repo_root / "docs/vaststream_2023.md").read_text(encoding="utf-8")
+    code = page.partition("```python\n")[2].partition("```")[0]
+    Path("program.py").write_text(f"{code}\nprint(results[7].shape, results[7].dtype)\n")
+    write_tiny_artifact(Path("deploy/mod"), "classifier")
+    Path("model_info.json").write_bytes(Path("info.json").read_bytes())
+    Path("vdsp_params.json").write_bytes(Path("crop.json").read_bytes())
+    cv2.imwrite("cat.jpg", np.zeros((30, 40, 3), np.uint8))
+    done = runstream("program.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "(10,) float16\n", "")
+
+
 def test_a_missing_model_is_a_message() -> None:
     write_images(1)
     Path("labels.txt").write_text("a\n")
