@@ -8,6 +8,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from vackit.compiler.batch import set_output_shapes
+from vackit.compiler.detection.expectation import write_out_expectations
 from vackit.compiler.detection.heads import HEADS
 from vackit.compiler.detection.params import NmsParams
 from vackit.compiler.detection.scene import Scene
@@ -48,8 +49,9 @@ class AppendNms(Pass):
         """
         raise_opset(model, "")
         graph = model.graph
-        scene = Scene.of(model, self._params)
         tail = Tail(graph, self._kind)
+        write_out_expectations(graph, tail)
+        scene = Scene.of(model, self._params)
         found = self._decoded(scene, tail)
         unread = [str(output) for output in scene.outputs if output.name not in found.used]
         if unread:
