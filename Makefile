@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# one worker a processor; whoever is done takes over from the others
+PARALLEL := -n auto --dist worksteal
 STAMP := $(VENV)/.vackit-installed
 
 .PHONY: demo test check setup
@@ -10,14 +12,14 @@ demo: $(STAMP)
 	$(BIN)/python -m vackit.selftest.demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not gpu"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not gpu"
 
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -m "not slow and not gpu" tests/unit
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow and not gpu" tests/unit
 
 setup: $(STAMP)
 
