@@ -28,10 +28,18 @@ _TINY = 1e-30
 
 @dataclass(frozen=True)
 class Channels:
-    """What each channel of a value is like over the samples, shape (channels,) each."""
+    """What each channel of a value is like over the samples, shape (channels,) each.
+
+    Attributes:
+        low: Smallest element.
+        high: Largest element.
+        highs: The largest element by sample, shape (samples, channels).
+        variance: Variance.
+    """
 
     low: Doubles
     high: Doubles
+    highs: Doubles
     variance: Doubles
 
 
@@ -57,13 +65,24 @@ def measure_channels(
     for name in names:
         mean, square = np.mean(sums[name], axis=0)
         result[name] = Channels(
-            np.min(lows[name], axis=0), np.max(highs[name], axis=0), np.maximum(square - mean**2, 0)
+            np.min(lows[name], axis=0),
+            np.max(highs[name], axis=0),
+            np.stack(highs[name]),
+            np.maximum(square - mean**2, 0),
         )
     return result
 
 
 class NoiseModel:
     """The noise around each value, by the factors of its channels.
+
+    Args:
+        model: float32.
+        placement: What will be quantized.
+        groups: Of the model's channels.
+        channels: Of every value that counts.
+        limits: Per value that a Clip makes how far its channels may reach, and the limit.
+        per_channel: Whether each output channel of a weight gets a scale of its own.
 
     Attributes:
         use: Shape (groups,), in (0, 1]: how much of the widest channel's range each uses.
@@ -75,11 +94,17 @@ class NoiseModel:
         placement: Placement,
         groups: ChannelGroups,
         channels: Mapping[str, Channels],
+        limits: Mapping[str, tuple[Doubles, float]],
         *,
         per_channel: bool,
     ) -> None:
         known = constants(model.graph)
         self._groups, self._channels, self._per_channel = groups, channels, per_channel
+        scales = placement.groups
+        self._sharing = {
+            name: [other for other in channels if scales[other] == scales[name]]
+            for name in channels
+        }
         self._weights = {}
         self._around: dict[str, list[onnx.NodeProto]] = {}
         for node in model.graph.node:
@@ -90,8 +115,9 @@ class NoiseModel:
         self.use = np.full(len(groups.fixed), 1e-9)
         for name, stats in channels.items():
             reach = np.maximum(stats.high, -stats.low)
-            if reach.max(initial=0) > 0:
-                np.maximum.at(self.use, groups.values[name], reach / reach.max())
+            reach, most = limits.get(name, (reach, reach.max(initial=0)))
+            if most > 0:
+                np.maximum.at(self.use, groups.values[name], reach / most)
         self.use[self.use < 1e-6] = 1.0  # never moves: nothing to learn from
 
     def _made_by(self, node: onnx.NodeProto) -> list[str]:
@@ -131,8 +157,11 @@ class NoiseModel:
         return np.where(known, ratio, 1.0)
 
     def _step(self, name: str, factors: Doubles) -> float:
-        stats, own = self._channels[name], factors[self._groups.values[name]]
-        low, high = (stats.low * own).min(initial=0.0), (stats.high * own).max(initial=0.0)
+        low = high = 0.0
+        for sharing in self._sharing[name]:
+            stats, own = self._channels[sharing], factors[self._groups.values[sharing]]
+            low = (stats.low * own).min(initial=low)
+            high = (stats.high * own).max(initial=high)
         return float(max(high - low, _TINY) / ACTIVATION_MAX)
 
     def _at_value(self, name: str, factors: Doubles) -> float:

@@ -18,7 +18,7 @@ from vackit.errors import CalibrationError
 ACTIVATION_MAX = 255
 WEIGHT_MAX = 127
 # half of int32, so that a bias leaves room for the products added to it
-_BIAS_MAX = 2**30
+BIAS_MAX = 2**30
 # below this a range is numerical dust; a scale this small still multiplies to a normal float32
 SMALLEST_SCALE = 2.0**-40
 
@@ -102,7 +102,7 @@ def weight_scale(
     others = None if axis is None else tuple(i for i in range(weight.ndim) if i != axis)
     largest = np.abs(weight).max(axis=others, initial=0.0).astype(np.float64)
     largest_bias = np.abs(bias).max(initial=0.0) if axis is None else np.abs(bias)
-    for_bias = largest_bias.astype(np.float64) / (input_scale * _BIAS_MAX)
+    for_bias = largest_bias.astype(np.float64) / (input_scale * BIAS_MAX)
     scale = np.maximum(np.maximum(largest / WEIGHT_MAX, for_bias), SMALLEST_SCALE)
     return np.asarray(scale, np.float32)
 

@@ -12,6 +12,7 @@ and for taking it from samples appendix D.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -22,8 +23,8 @@ from vackit.compiler.graph import attribute, constants, producers, values_of
 from vackit.compiler.moments import Moments, MomentSums
 from vackit.compiler.placement import WEIGHTED, Placement
 from vackit.compiler.qdq import Scales, channel_axis
-from vackit.compiler.quantize import ActivationScale, quantize_bias
-from vackit.compiler.rounding import round_compensated, to_steps
+from vackit.compiler.quantize import BIAS_MAX, ActivationScale, quantize_bias
+from vackit.compiler.rounding import clipped_scale, round_compensated, to_steps
 from vackit.compiler.walk import Arrays, Walk
 
 Doubles = NDArray[np.float64]
@@ -106,7 +107,8 @@ class _Target:
         input_scale: float,
     ) -> None:
         values, steps, _ = self._makers[self._nodes[node.name].input[1]].input
-        scale = values_of(self._known[steps])
+        scale = _scale(rows, values_of(self._known[steps]), moments, input_scale)
+        self._set(steps, scale)
         every = np.broadcast_to(scale, (len(rows.weight),)).astype(np.float64)
         rounded = _rounded(rows.weight, every, moments)
         axis = channel_axis(node)
@@ -118,12 +120,26 @@ class _Target:
             - _products(rounded * every[:, np.newaxis], moments.quantized)
         )
         bias = (rows.bias + input_scale * shift).astype(np.float32)
-        values, _, _ = self._makers[self._nodes[node.name].input[2]].input
+        values, steps, _ = self._makers[self._nodes[node.name].input[2]].input
+        self._set(steps, scale * np.float32(input_scale))
         self._set(values, quantize_bias(bias, scale * np.float32(input_scale)))
 
-    def _set(self, name: str, values: NDArray[np.int8] | NDArray[np.int32]) -> None:
+    def _set(self, name: str, values: NDArray[Any]) -> None:
         array = np.asarray(values, order="C")
         self._known[name].CopyFrom(numpy_helper.from_array(array, name))
+
+
+def _scale(
+    rows: Rows, scale: NDArray[np.float32], moments: Moments, input_scale: float
+) -> NDArray[np.float32]:
+    """Return the weight's scale, with room for the bias and what may be added to it."""
+    window = np.diagonal(moments.covariance, axis1=1, axis2=2)
+    variance = np.repeat(window, len(rows.weight) // len(window), axis=0)
+    chosen = clipped_scale(rows.weight, scale.astype(np.float64), variance)
+    mean = np.abs(_products(rows.weight, moments.float)).max(axis=0) * input_scale
+    sums = 2 * (np.abs(rows.bias) + mean)
+    floor = (sums if scale.ndim else sums.max(initial=0.0)) / (input_scale * BIAS_MAX)
+    return np.asarray(np.maximum(chosen, floor), np.float32)
 
 
 def _rounded(weight: Doubles, scale: Doubles, moments: Moments) -> Doubles:

@@ -16,6 +16,11 @@ from vackit.compiler.quantize import WEIGHT_MAX
 
 Doubles = NDArray[np.float64]
 
+_TINY = 1e-30
+# cutting has to pay: the variances are estimates
+_WORTH_CUTTING = 0.7
+# down to a sixtieth
+_FRACTIONS = tuple(0.9**power for power in range(40))
 DAMPING = 0.01
 # columns whose errors are handed on together, which makes matrix products of it
 _BLOCK = 64
@@ -49,6 +54,36 @@ def round_compensated(weight: Doubles, scale: Doubles, covariance: Doubles) -> D
     result = np.empty_like(steps)
     result[:, order] = steps
     return result
+
+
+def clipped_scale(weight: Doubles, scale: Doubles, variance: Doubles) -> Doubles:
+    """Return the scale, of some fractions of ``scale``, that disturbs the outputs least.
+
+    A large weight on an input that never varies makes every other weight coarse and does
+    nothing but shift the mean, which the bias can do: such weights are better cut off.
+
+    Args:
+        weight: Shape (outputs, window).
+        scale: What the largest weights ask for, shape (outputs,), or () for one scale.
+        variance: Of the inputs, shape (outputs, window).
+
+    Returns:
+        Of the shape of ``scale``.
+    """
+    signal = (weight**2 * variance).sum(axis=1)
+    # an output that does not vary counts as one of a thousandth of the usual variance
+    importance = 1.0 / np.maximum(signal, max(1e-3 * float(signal.mean()), _TINY))
+    best, least = scale, np.full(scale.shape, np.inf)
+    for fraction in _FRACTIONS:
+        steps = np.broadcast_to(scale * fraction, (len(weight),))[:, np.newaxis]
+        wrong = weight - to_steps(weight, steps) * steps
+        loss = (wrong**2 * variance).sum(axis=1) * importance
+        total = loss if scale.ndim else loss.sum()
+        if fraction == 1.0:
+            total = total * _WORTH_CUTTING
+        best = np.where(total < least, scale * fraction, best)
+        least = np.minimum(total, least)
+    return np.asarray(best)
 
 
 def to_steps(weight: Doubles, scale: Doubles) -> Doubles:
