@@ -16,6 +16,7 @@ from vackit.compiler.placement import Placement, place
 from vackit.compiler.qdq import insert_qdq
 from vackit.compiler.quantize import ActivationScale, activation_scale
 from vackit.compiler.refine import Refinement
+from vackit.compiler.spreads import evened, spreads
 from vackit.config.build import Quantize
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ def quantize_model(
     if not placement.groups:
         logger.warning("%s: no Conv, Gemm or MatMul to quantize: all stays float", where)
     refinement = Refinement(model, images, where)
+    spread = spreads(model, placement)
     refinement.before(model, placement, per_channel=quantize.quantize_per_channel)
     # what moves values about makes no new ones: the value it starts from tells their range
     names = [name for name, group in placement.groups.items() if name == group]
@@ -83,6 +85,7 @@ def quantize_model(
         **calibration.summary,
         "per_channel": quantize.quantize_per_channel,
         "refinement": refinement.record,
+        "evened_weights": evened(spread, spreads(twin, placement)),
         "float_nodes": sorted(excluded),
         "ranges": {name: list(bounds) for name, bounds in ranges.items()},
     }
