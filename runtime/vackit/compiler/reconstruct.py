@@ -170,8 +170,9 @@ def settled_shift(shifts: Doubles) -> Doubles:
     if len(shifts) < 2:
         return np.zeros_like(mean)
     noise = shifts.var(axis=0, ddof=1) / len(shifts)
-    square = np.maximum(mean**2, np.finfo(np.float64).tiny)
-    return np.asarray(mean * np.maximum(0.0, 1.0 - noise / square))
+    square = mean**2
+    share = np.divide(noise, square, out=np.ones_like(mean), where=noise < square)
+    return np.asarray(mean * (1.0 - share))
 
 
 def _products(weight: Doubles, means: Doubles) -> Doubles:

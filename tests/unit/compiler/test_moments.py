@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from vackit.compiler.moments import MomentSums, windows
+
+
+def _conv(**attributes: Any) -> onnx.NodeProto:
+    return helper.make_node("Conv", ["x", "w"], ["y"], **attributes)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "shape"),
+    [
+        ({}, (4, 3, 1, 1)),
+        ({"pads": [1, 1, 1, 1]}, (4, 3, 3, 3)),
+        ({"pads": [0, 1, 2, 0], "strides": [2, 3]}, (4, 3, 3, 2)),
+        ({"dilations": [2, 1]}, (4, 3, 2, 2)),
+        ({"group": 3, "pads": [1, 1, 1, 1], "strides": [2, 2]}, (3, 1, 3, 3)),
+    ],
+    ids=["pointwise", "padded", "uneven", "dilated", "depthwise"],
+)
+def test_windows_times_weight_is_the_convolution(
+    attributes: dict[str, Any], shape: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(0)
+    values, weight = rng.integers(-9, 9, (3, 7, 8)), rng.integers(-9, 9, shape)
+    node = _conv(**attributes)
+    seen = windows(values.astype(np.float64), node, shape)
+    rows = weight.reshape(seen.shape[0], -1, seen.shape[1])
+    graph = helper.make_graph(
+        [node],
+        "g",
+        [
+            helper.make_tensor_value_info("x", 1, [1, *values.shape]),
+            helper.make_tensor_value_info("w", 1, list(shape)),
+        ],
+        [helper.make_tensor_value_info("y", 1, None)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    feeds = {"x": values[np.newaxis].astype(np.float32), "w": weight.astype(np.float32)}
+    (want,) = map(np.asarray, onnx.reference.ReferenceEvaluator(model).run(None, feeds))
+    np.testing.assert_array_equal((rows @ seen).reshape(want.shape), want)
+
+
+def test_moments_are_means_and_covariance_of_the_inputs() -> None:
+    rng = np.random.default_rng(1)
+    samples = rng.integers(0, 255, (5, 1, 6, 4, 4)).astype(np.float64)
+    sums = MomentSums(_conv(), (8, 6, 1, 1))
+    for sample in samples:
+        sums.add(sample, sample + 0.25)
+    moments = sums.moments()
+    flat = samples[:, 0].transpose(1, 0, 2, 3).reshape(6, -1)
+    assert moments.count == 5 * 16
+    np.testing.assert_allclose(moments.quantized.mean(axis=0)[0], flat.mean(axis=1))
+    np.testing.assert_allclose(moments.float - moments.quantized, 0.25)
+    # float64 cancels 1e4 from 1e4 squares
+    np.testing.assert_allclose(moments.covariance[0], np.cov(flat, bias=True), rtol=1e-9)
+
+
+def test_moments_of_a_matrix_product_take_each_row_as_a_window() -> None:
+    sums = MomentSums(helper.make_node("Gemm", ["x", "w", "b"], ["y"]), (3, 2))
+    sums.add(np.array([[1.0, 2.0]]), np.array([[1.5, 2.0]]))
+    sums.add(np.array([[3.0, 6.0]]), np.array([[3.0, 6.5]]))
+    moments = sums.moments()
+    np.testing.assert_array_equal(moments.quantized[:, 0], [[1, 2], [3, 6]])
+    np.testing.assert_array_equal(moments.covariance, [[[1, 2], [2, 4]]])
+
+
+def test_moments_do_not_depend_on_the_order_of_samples() -> None:
+    rng = np.random.default_rng(2)
+    samples = rng.integers(0, 255, (6, 1, 8, 20, 20)).astype(np.float64)
+    one, other = MomentSums(_conv(), (8, 8, 1, 1)), MomentSums(_conv(), (8, 8, 1, 1))
+    for first, second in zip(samples, samples[::-1], strict=True):
+        one.add(first, first * 0.99)
+        other.add(second, second * 0.99)
+    np.testing.assert_array_equal(one.moments().covariance, other.moments().covariance)
+    np.testing.assert_array_equal(one.moments().float, other.moments().float[::-1])
