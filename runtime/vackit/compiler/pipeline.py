@@ -36,7 +36,7 @@ from vackit.compiler.passes import (
     run_integer_passes,
     run_passes,
 )
-from vackit.compiler.placement import conv_names, excluded_nodes
+from vackit.compiler.placement import conv_names, excluded_nodes, product_names
 from vackit.compiler.report import BuildReport
 from vackit.compiler.signature import set_inputs
 from vackit.compiler.verify import run_alone
@@ -122,7 +122,8 @@ def _compile(
     assert checkpoint is not None
     source = config.source or config.name
     choices = (*config.backend.quantize.skip_conv_layers, *config.backend.quantize.exclude_layers)
-    excluded = excluded_nodes(conv_names(model.graph), choices, source)
+    products = product_names(model.graph)
+    excluded = excluded_nodes(conv_names(model.graph), choices, source, products)
     set_inputs(model, config.frontend.shape, source)
     records, is_free = _to_float_form(model, config, checkpoint)
     quantized = None

@@ -67,34 +67,46 @@ def conv_names(graph: onnx.GraphProto) -> list[str]:
     return [node.name for node in graph.node if node.op_type == "Conv"]
 
 
+def product_names(graph: onnx.GraphProto) -> list[str]:
+    """Return the names of the Gemm and MatMul nodes in order."""
+    return [node.name for node in graph.node if node.op_type in ("Gemm", "MatMul")]
+
+
 def excluded_nodes(
-    names: Sequence[str], choices: Sequence[int | str], where: object
+    names: Sequence[str],
+    choices: Sequence[int | str],
+    where: object,
+    products: Sequence[str] = (),
 ) -> frozenset[str]:
-    """Return the Conv nodes that ``choices`` mean.
+    """Return the nodes that ``choices`` mean.
 
     Args:
         names: Of the model's Conv nodes, in the order in which the model lists them.
         choices: ``skip_conv_layers`` and ``exclude_layers``: indices from 0, or names.
         where: What to name in errors: the build YAML.
+        products: Names of matrix products, which have no index here.
 
     Raises:
-        UnsupportedOpError: A choice names no Conv node.
+        UnsupportedOpError: A choice names no such node.
     """
     found = set()
     for choice in choices:
         text = str(choice)
-        if text in names:
+        if text in names or text in products:
             found.add(text)
         elif text.isdecimal() and int(text) < len(names):
             found.add(names[int(text)])
         else:
-            raise _no_such_node(text, names, where)
+            raise _no_such_node(text, [*names, *products], len(names), where)
     return frozenset(found)
 
 
-def _no_such_node(choice: str, names: Sequence[str], where: object) -> UnsupportedOpError:
+def _no_such_node(
+    choice: str, names: Sequence[str], num_convs: int, where: object
+) -> UnsupportedOpError:
     near = difflib.get_close_matches(choice, names, n=1)
-    there = f"0 ('{names[0]}') to {len(names) - 1} ('{names[-1]}')" if names else "none"
+    last = num_convs - 1
+    there = f"0 ('{names[0]}') to {last} ('{names[last]}')" if num_convs else "none"
     return UnsupportedOpError(
         f"skip_conv_layers or exclude_layers: '{choice}' is no Conv node; there are {there}",
         where=where,

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from vackit.compiler.placement import conv_names, excluded_nodes, place
+from vackit.compiler.placement import conv_names, excluded_nodes, place, product_names
 from vackit.errors import UnsupportedOpError
 from vackit.testing import tiny_models
 
@@ -121,6 +121,15 @@ def test_excluded_nodes_takes_indices_and_names() -> None:
     assert excluded_nodes(names, [1], "x.yaml") == {"conv2_Conv"}
     assert excluded_nodes(names, ["conv1_Conv", "1"], "x.yaml") == set(names)
     assert excluded_nodes(names, [], "x.yaml") == frozenset()
+
+
+def test_excluded_nodes_takes_the_names_of_matrix_products() -> None:
+    graph = tiny_models.classifier().graph
+    assert product_names(graph) == ["output_Gemm"]
+    found = excluded_nodes(conv_names(graph), ["output_Gemm"], "x.yaml", product_names(graph))
+    assert found == {"output_Gemm"}
+    with pytest.raises(UnsupportedOpError, match=r"did you mean 'output_Gemm'\?"):
+        excluded_nodes(conv_names(graph), ["output_Gem"], "x.yaml", product_names(graph))
 
 
 @pytest.mark.parametrize("choice", [2, -1, "conv3_Conv"], ids=str)
