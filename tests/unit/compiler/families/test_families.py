@@ -70,11 +70,15 @@ def test_every_opset_of(
     name: str, compile_model: Compile, pictures: Pictures, caplog: pytest.LogCaptureFixture
 ) -> None:
     opsets = [n for n in (*families.OPSETS, *NEWEST) if n >= families.FAMILIES[name].oldest]
+    # between the ends only float differs: int8 starts from what the passes leave
+    quantized = {opsets[0], 13, newest_opset(), opsets[-1]}
     for opset in dict.fromkeys(opsets):
         model = families.build(name, opset)
         if opset <= newest_opset():
             assert_every_pass_keeps_the_output(model, pictures(64))
             want = original_output(model, pictures(64))
+        if opset not in quantized:
+            continue
         got, max_batch = compile_model(model, "int8")
         assert sqnr_db(got, want) > INT8_FLOOR, opset
         assert max_batch is None, opset
