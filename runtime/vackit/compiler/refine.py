@@ -16,7 +16,7 @@ from vackit.compiler.reconstruct import reconstruct
 from vackit.compiler.walk import Arrays, samples_that_fit
 
 # more add little: the second moments get their windows from positions too
-MOST_SAMPLES = 32
+MOST_SAMPLES = 64
 
 
 class Refinement:

@@ -27,7 +27,7 @@ from vackit.compiler.running import open_session, run
 Arrays = dict[str, NDArray[Any]]
 
 # bytes of the values kept, where they are most
-BUDGET = 160 * 2**20
+BUDGET = 256 * 2**20
 
 
 class Walk:

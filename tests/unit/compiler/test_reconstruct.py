@@ -65,6 +65,7 @@ def _error(model: onnx.ModelProto, quantized: onnx.ModelProto, run: Run) -> floa
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_channel", [True, False], ids=["per_channel", "per_tensor"])
 def test_reconstruct_lowers_the_error_on_samples_it_has_not_seen(
     per_channel: bool, run: Run
