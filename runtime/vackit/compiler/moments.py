@@ -22,6 +22,10 @@ WINDOWS = 256
 _GRID = 64.0
 
 
+# a covariance takes memory with the square of the window: 5 GB for VGG's first Gemm
+MAX_WINDOW = 2400
+
+
 @dataclass
 class Moments:
     """Sums over windows, in quantization steps of the input, zero at zero.
@@ -30,13 +34,16 @@ class Moments:
         count: Windows in the covariance.
         quantized: Mean of the quantized inputs by sample, shape (samples, groups, window).
         float: The same of the float inputs.
-        covariance: Of the quantized inputs, shape (groups, window, window).
+        variance: Of the quantized inputs, shape (groups, window).
+        covariance: Of the quantized inputs, shape (groups, window, window); None where the
+            window is wider than `MAX_WINDOW`.
     """
 
     count: int
     quantized: Doubles
     float: Doubles
-    covariance: Doubles
+    variance: Doubles
+    covariance: Doubles | None
 
 
 class MomentSums:
@@ -64,18 +71,23 @@ class MomentSums:
         some = inner[:, :, :: max(1, inner.shape[2] // WINDOWS)]
         self._picked += some.shape[2]
         self._picked_sum = self._picked_sum + some.sum(axis=2)
-        self._squares = self._squares + some @ some.transpose(0, 2, 1)
+        if inner.shape[1] > MAX_WINDOW:
+            self._squares = self._squares + (some * some).sum(axis=2)
+        else:
+            self._squares = self._squares + some @ some.transpose(0, 2, 1)
 
     def moments(self) -> Moments:
         """Return the moments of all samples so far, of which there is at least one."""
         mean = np.asarray(self._picked_sum) / self._picked
         squares = np.asarray(self._squares) / self._picked
-        return Moments(
-            self._picked,
-            np.stack(self._quantized),
-            np.stack(self._float),
-            squares - mean[:, :, np.newaxis] * mean[:, np.newaxis, :],
-        )
+        covariance = None
+        if squares.ndim == 2:
+            variance = squares - mean * mean
+        else:
+            covariance = squares - mean[:, :, np.newaxis] * mean[:, np.newaxis, :]
+            variance = np.diagonal(covariance, axis1=1, axis2=2)
+        floats = np.stack(self._float)
+        return Moments(self._picked, np.stack(self._quantized), floats, variance, covariance)
 
     def _windows(self, values: Doubles) -> Doubles:
         """Return the windows of one sample, shape (groups, window, positions)."""

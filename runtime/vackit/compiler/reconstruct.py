@@ -29,9 +29,6 @@ from vackit.compiler.walk import Arrays, Walk
 
 Doubles = NDArray[np.float64]
 
-# windows beyond this are rounded to nearest: the moments take memory with the square
-MAX_WINDOW = 2400
-
 
 @dataclass(frozen=True)
 class Rows:
@@ -133,8 +130,8 @@ def _scale(
     rows: Rows, scale: NDArray[np.float32], moments: Moments, input_scale: float
 ) -> NDArray[np.float32]:
     """Return the weight's scale, with room for the bias and what may be added to it."""
-    window = np.diagonal(moments.covariance, axis1=1, axis2=2)
-    variance = np.repeat(window, len(rows.weight) // len(window), axis=0)
+    repeats = len(rows.weight) // len(moments.variance)
+    variance = np.repeat(moments.variance, repeats, axis=0)
     chosen = clipped_scale(rows.weight, scale.astype(np.float64), variance)
     mean = np.abs(_products(rows.weight, moments.float)).max(axis=0) * input_scale
     sums = 2 * (np.abs(rows.bias) + mean)
@@ -144,7 +141,7 @@ def _scale(
 
 def _rounded(weight: Doubles, scale: Doubles, moments: Moments) -> Doubles:
     groups = moments.quantized.shape[1]
-    if not has_rank(moments):
+    if moments.covariance is None or not has_rank(moments):
         return to_steps(weight, scale[:, np.newaxis])
     parts = zip(np.split(weight, groups), np.split(scale, groups), moments.covariance, strict=True)
     return np.concatenate([round_compensated(*part) for part in parts])
@@ -153,7 +150,7 @@ def _rounded(weight: Doubles, scale: Doubles, moments: Moments) -> Doubles:
 def has_rank(moments: Moments) -> bool:
     """Tell whether the second moments say more than noise: windows are twice the weights."""
     window = moments.quantized.shape[2]
-    return bool(window <= MAX_WINDOW and moments.count >= 2 * window)
+    return moments.covariance is not None and moments.count >= 2 * window
 
 
 def settled_shift(shifts: Doubles) -> Doubles:
