@@ -167,8 +167,8 @@ def test_build_refuses_to_replace_another_artifact(project: Path, vamc: Run) -> 
     [
         (["frontend.checkpoint=none.onnx"], "none.onnx: no such file"),
         (["frontend.type=pytorch"], "frontend.type is 'pytorch'"),
-        (["backend.quantize.calibrate_mode=mmse"], "is not available in this version"),
-        (["dataset.path=nowhere"], "nowhere: calibration set no such folder"),
+        (["backend.quantize.calibrate_mode=aciq"], "kl_divergence, max, mse, percentile"),
+        (["dataset.path=nowhere"], "nowhere: the calibration set: no such folder"),
         (["dataset.sampler.suffix=JPEG"], "no files ending in .JPEG (6 files seen"),
         (["backend.dtype=int7"], "backend.dtype: 'int7'"),
         (["backend.quantize.skip_conv_layers=[3]"], "'3' is no Conv node"),

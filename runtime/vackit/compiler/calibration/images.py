@@ -139,7 +139,7 @@ def _chosen(dataset: Dataset, root: Path) -> list[Path]:
         found = list_images(root, dataset.suffix)
     except DataError as error:
         raise CalibrationError(
-            f"calibration set {error.message}",
+            f"the calibration set: {error.message}",
             where=error.where,
             hint=error.hint or "set dataset.path and dataset.sampler.suffix",
         ) from error

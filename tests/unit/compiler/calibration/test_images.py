@@ -76,7 +76,7 @@ def test_calibration_set_needs_a_folder_with_images(make_config: MakeConfig) -> 
         _set(make_config(None, dataset={"path": None}))
     with pytest.raises(CalibrationError, match=r"dataset\.path names none"):
         CalibrationSet(dataclasses.replace(config, dataset=None), (INPUT,), None)
-    with pytest.raises(CalibrationError, match="nowhere: calibration set no such folder"):
+    with pytest.raises(CalibrationError, match="nowhere: the calibration set: no such folder"):
         _set(make_config(None, dataset={"path": Path("nowhere")}))
 
 
