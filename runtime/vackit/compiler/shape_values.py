@@ -34,7 +34,11 @@ def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
 
     Args:
         model: Left as it is. The sizes of its inputs are taken at their word.
+
+    Returns:
+        A copy without the weights: those of more than a few elements stand among the inputs.
     """
+    model = _without_weights(model)
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
     if not any(node.op_type in ("Shape", "Size") for node in model.graph.node):
         return inferred
@@ -45,6 +49,27 @@ def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
             return inferred
         known = found
         inferred = onnx.shape_inference.infer_shapes(_with_constants(model, known), data_prop=True)
+
+
+def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy that knows large initializers by their shape alone: inference copies them."""
+    light = onnx.ModelProto(ir_version=model.ir_version)
+    light.opset_import.extend(model.opset_import)
+    light.functions.extend(model.functions)
+    graph, full = light.graph, model.graph
+    graph.name = full.name
+    graph.node.extend(full.node)
+    graph.output.extend(full.output)
+    graph.value_info.extend(full.value_info)
+    listed = {value.name for value in full.input}
+    graph.input.extend(full.input)
+    for tensor in full.initializer:
+        if np.prod(tensor.dims) <= _MAX_ELEMENTS:
+            graph.initializer.append(tensor)
+        elif tensor.name not in listed:
+            dims = list(tensor.dims)
+            graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, dims))
+    return light
 
 
 def _with_constants(model: onnx.ModelProto, known: Values) -> onnx.ModelProto:
@@ -71,9 +96,7 @@ def _evaluate(inferred: onnx.ModelProto, known: Values) -> Values:
         if _is_complete(value)
     }
     constants = {
-        tensor.name: np.asarray(numpy_helper.to_array(tensor))
-        for tensor in graph.initializer
-        if np.prod(tensor.dims) <= _MAX_ELEMENTS
+        tensor.name: np.asarray(numpy_helper.to_array(tensor)) for tensor in graph.initializer
     }
     found = dict(known)
     for node in graph.node:
