@@ -16,6 +16,7 @@ SUBCOMMANDS = {
     "compile": "vackit.cli.vamc_build",
     "validate": "vackit.cli.vamc_validate",
     "inspect": "vackit.cli.vamc_inspect",
+    "explain": "vackit.cli.vamc_explain",
     "devices": "vackit.cli.vamc_devices",
 }
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vackit import console
-from vackit.errors import DeviceError
+from vackit.cli.accuracy_flags import accuracy_rows, accuracy_wish, add_accuracy_flags
+from vackit.errors import DeviceError, UsageError
 
 if TYPE_CHECKING:
     from vackit.compiler.report import BuildReport
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="calibrate anew, without the calibration cache (VACKIT_CACHE_DIR, ~/.cache/vackit)",
     )
+    add_accuracy_flags(parser)
     parser.add_argument(
         "--device",
         metavar="NAME[:INDEX]",
@@ -63,14 +65,18 @@ def run(args: argparse.Namespace) -> int:
     device = get_device(args.device)
     emulated = " (emulator)" if device.capabilities.emulated else ""
     console.note(f"device: {device.spec}{emulated}")
+    accuracy = accuracy_wish(args)
     config = load_build_config(args.config, args.set)
     _check_dtype(device, config.backend.dtype)
+    if accuracy is not None and config.backend.dtype != "int8":
+        raise UsageError(f"--accuracy_drop is for int8; the build makes {config.backend.dtype}")
     report = build(
         config,
         force=args.force,
         allow_code=args.allow_code,
         reference=not args.no_reference,
         use_cache=not args.no_cache,
+        accuracy=accuracy,
     )
     if args.json:
         console.print_json(report.to_json())
@@ -99,6 +105,7 @@ def _lines(report: "BuildReport") -> list[str]:
         rows.append(
             ("calibration", f"{report.calibrate_mode}, {kind}, {images} images, {ranges} ranges")
         )
+    rows += accuracy_rows(report.accuracy_drop)
     rows += [("file", path.name) for path in report.files]
     state = "the same artifact stood here already" if report.unchanged else "written"
     rows.append(("result", f"{state}, {report.seconds:.1f} s"))

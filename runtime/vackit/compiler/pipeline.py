@@ -25,6 +25,7 @@ from vackit.artifact.store import (
 from vackit.compiler.batch import free_batch, set_output_shapes
 from vackit.compiler.calibration.images import CalibrationSet, takes_npz
 from vackit.compiler.emit import check_parts, serialize, signature, store
+from vackit.compiler.explain.budget import AccuracyWish, fit
 from vackit.compiler.extra_ops import extra_pass
 from vackit.compiler.frontend import read_model
 from vackit.compiler.half import to_half
@@ -59,6 +60,7 @@ def build(
     allow_code: bool = False,
     reference: bool = True,
     use_cache: bool = True,
+    accuracy: AccuracyWish | None = None,
 ) -> BuildReport:
     """Compile ``config`` and write its artifact.
 
@@ -71,17 +73,18 @@ def build(
         allow_code: Let a CustomFunc of the process_ops run its Python file.
         reference: Store the float twin of an int8 graph with it, for `vamc explain`.
         use_cache: Go on from, and leave, calibration statistics in the cache folder.
+        accuracy: How much int8 may lose; None: whatever it does.
 
     Raises:
         ModelError: The model cannot be read, or does not fit the config.
         UnsupportedOpError: A node or an extra op stands in the way.
-        CalibrationError: The calibration set is unusable.
+        CalibrationError: The calibration set is unusable, or int8 loses too much.
         ArtifactError: Another artifact stands behind the prefix.
     """
     start = time.monotonic()
     _check_available(config)
     pipeline = _process_pipeline(config, allow_code)
-    model, manifest, quantized = _compile(config, pipeline, use_cache)
+    model, manifest, quantized = _compile(config, pipeline, use_cache, accuracy)
     prefix = config.artifact_prefix
     graph, weights = serialize(model, prefix.name + WEIGHTS_SUFFIX)
     parts = {
@@ -100,14 +103,13 @@ def build(
         prefix=prefix,
         name=config.name,
         dtype=config.backend.dtype,
-        calibrate_mode=config.backend.quantize.calibrate_mode
-        if config.backend.dtype == "int8"
-        else None,
+        calibrate_mode=quantized.record["calibrate_mode"] if quantized else None,
         inputs=manifest.inputs,
         outputs=manifest.outputs,
         max_batch=manifest.max_batch,
         files=files,
         calibration=_calibration_summary(manifest.quantization),
+        accuracy_drop=(manifest.quantization or {}).get("accuracy_drop"),
         passes=manifest.passes,
         seconds=time.monotonic() - start,
         unchanged=unchanged,
@@ -115,7 +117,10 @@ def build(
 
 
 def _compile(
-    config: BuildConfig, pipeline: ProcessPipeline | None, use_cache: bool
+    config: BuildConfig,
+    pipeline: ProcessPipeline | None,
+    use_cache: bool,
+    accuracy: AccuracyWish | None,
 ) -> tuple[onnx.ModelProto, Manifest, Quantized | None]:
     model = read_model(config)
     checkpoint = config.frontend.checkpoint
@@ -130,9 +135,8 @@ def _compile(
     tools = tool_versions("numpy", "onnx", "onnxruntime")
     if config.backend.dtype == "int8":
         images = CalibrationSet(config, signature(model)[0], pipeline)
-        quantize = config.backend.quantize
-        quantized = quantize_model(
-            model, quantize, images, excluded, checkpoint, use_cache=use_cache
+        model, quantized = _quantize(
+            model, config, images, excluded, pipeline, use_cache=use_cache, accuracy=accuracy
         )
         tools["opencv"] = _opencv_version()
     elif config.backend.dtype == "fp16":
@@ -151,6 +155,24 @@ def _compile(
         passes=tuple(records),
     )
     return model, manifest, quantized
+
+
+def _quantize(
+    model: onnx.ModelProto,
+    config: BuildConfig,
+    images: CalibrationSet,
+    excluded: frozenset[str],
+    pipeline: ProcessPipeline | None,
+    *,
+    use_cache: bool,
+    accuracy: AccuracyWish | None,
+) -> tuple[onnx.ModelProto, Quantized]:
+    quantize, where = config.backend.quantize, config.frontend.checkpoint
+    if accuracy is None:
+        return model, quantize_model(model, quantize, images, excluded, where, use_cache=use_cache)
+    budget = accuracy.budget(config, images, pipeline, signature(model)[1])
+    fitted = fit(model, quantize, images, excluded, budget, where, use_cache=use_cache)
+    return fitted.model, fitted.quantized
 
 
 def _to_float_form(

@@ -22,6 +22,7 @@ class BuildReport:
         max_batch: None where the batch is free.
         files: What stands behind the prefix, the manifest last.
         calibration: For int8: mode, number and sha256 of the images, number of ranges.
+        accuracy_drop: For a build with a budget: what is lost, and the patch that it took.
         passes: What each pass changed.
         seconds: Wall time of the build.
         unchanged: The same artifact stood there already; nothing was written.
@@ -36,6 +37,7 @@ class BuildReport:
     max_batch: int | None
     files: tuple[Path, ...]
     calibration: dict[str, Any] | None
+    accuracy_drop: dict[str, Any] | None
     passes: tuple[dict[str, Any], ...]
     seconds: float
     unchanged: bool
@@ -52,6 +54,7 @@ class BuildReport:
             "max_batch": self.max_batch,
             "files": [str(path) for path in self.files],
             "calibration": self.calibration,
+            "accuracy_drop": self.accuracy_drop,
             "passes": list(self.passes),
             "seconds": round(self.seconds, 3),
             "unchanged": self.unchanged,

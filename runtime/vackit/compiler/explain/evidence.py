@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of a block, and what is said of why it loses what it loses.
+
+The thresholds are this project's: nodes of well-behaved networks stay below them, and a
+factor of 4 is what two of the eight bits represent.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vackit.compiler.explain.blocks import Block
+from vackit.compiler.explain.measure import BlockStatistics
+
+# two bits
+MUCH = 4.0
+# three bits: channels of one tensor differ by two of them in many a healthy network
+FAR = 8.0
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why: a word for programs, and a sentence with the numbers."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of one block.
+
+    Attributes:
+        block: The block.
+        statistics: Its own.
+        ranges: Low and high of every rounded value of the network, by name.
+        groups: The values that share each scale, by the scale's name.
+        evened: The manifest's ``evened_weights``, by node.
+    """
+
+    block: Block
+    statistics: BlockStatistics
+    ranges: Mapping[str, tuple[float, float]]
+    groups: Mapping[str, Sequence[str]]
+    evened: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def weights_share(self) -> float:
+        """Return which part of the block's own error its weights make, 0 to 1.
+
+        By the middle one of the channels: the loudest would speak for all.
+        """
+        weights = self.statistics.by_weights.typical
+        rounding = self.statistics.by_rounding.typical
+        return weights / (weights + rounding) if weights + rounding else 0.0
+
+
+def ratio_text(large: float, small: float) -> str:
+    """Return how many times ``small`` goes into ``large``, in words."""
+    return f"{large / small:.3g} times" if small else "beyond any ratio"

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Put blocks in order, the worst first."""
+
+import math
+
+from vackit.compiler.explain.measure import BlockStatistics
+from vackit.compiler.explain.noise import Noise
+
+# two bits of the middle one of its channels: below, most of what a block says is lost
+CRIPPLED_DB = 12.0
+# blocks this close are equally bad, and the first of them is where it begins
+_SAME_DB = 3.0
+
+
+def is_crippled(statistics: BlockStatistics) -> bool:
+    """Tell whether most of a block's channels lose all but two bits."""
+    return statistics.channels.typical_db < CRIPPLED_DB
+
+
+def severity(index: int, statistics: BlockStatistics, at_outputs: Noise) -> tuple[float, ...]:
+    """Return a sort key, the worst first.
+
+    Crippled blocks come first, in the order of their channels' loss: what they do to the
+    outputs of these images may be small where one loud channel drowns the others. The rest is
+    ordered by what each alone does to the network's outputs.
+
+    Args:
+        index: Of the block in topological order.
+        statistics: Of the block.
+        at_outputs: Noise at the outputs from this block alone.
+    """
+    if is_crippled(statistics):
+        steps = math.floor(max(statistics.channels.typical_db, 0.0) / _SAME_DB)
+        return 0, steps, index
+    return 1, at_outputs.sqnr_db, index
