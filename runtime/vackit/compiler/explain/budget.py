@@ -312,8 +312,9 @@ class _Fitter:
         assert best is not None
         what = "top-1" if best.scores.num_labeled else "agreement with float32"
         return CalibrationError(
-            f"int8 loses {best.drop:.2f} points of {what} at best ({_in_short(best.fitted.patch)}), "
-            f"{self._budget.points:g} are allowed; nothing is written",
+            f"int8 loses {best.drop:.2f} points of {what} at best "
+            f"({_in_short(best.fitted.patch)}), {self._budget.points:g} are allowed; nothing "
+            "is written",
             where=self._where,
             hint="allow more with --accuracy_drop, or build fp16",
         )
