@@ -55,4 +55,7 @@ def test_readme_commands_work_as_typed(repo_root: Path, checkout: Path) -> None:
             check=False,
         )
         assert result.returncode == 0, f"$ {line}\n{result.stdout}\n{result.stderr}"
-    assert "top1_rate: 99." in result.stdout
+    found = re.search(r"top1_rate: ([0-9.]+)", result.stdout)
+    assert found is not None
+    # float32 gets 99.17 %; three of the 360 images more or less are chance
+    assert float(found[1]) >= 98.3
