@@ -20,10 +20,14 @@ FAR = 8.0
 
 @dataclass(frozen=True)
 class Cause:
-    """Why: a word for programs, and a sentence with the numbers."""
+    """Why: a word for programs, and a sentence with the numbers.
+
+    ``factor`` is by how much something stands out; 0 where that is no ratio.
+    """
 
     kind: str
     text: str
+    factor: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def _apart(graph: onnx.GraphProto, block: Block) -> str:
     for node in nodes:
         copy = graph.node.add()
         copy.CopyFrom(node)
-        copy.name = f"{node.name}{ALONE}"
+        copy.name = f"{node.name}/shadow"
         copy.output[0] = f"{node.output[0]}{WEIGHTS}"
         if node is block.node:
             _put_weights(graph, copy, block)

@@ -3,6 +3,7 @@
 
 import math
 import textwrap
+from collections.abc import Sequence
 
 from vackit.compiler.explain.explanation import Explanation, Row
 from vackit.compiler.explain.noise import Noise
@@ -20,6 +21,9 @@ _HEADS = (
     "cosine",
 )
 _WIDTH = 100
+# what a node should not have, however little harm it does here
+_ODD = frozenset({"foreign_weights", "outlier_channel", "outlier_weight", "evened_channel"})
+MOST_ODD = 8
 _LONGEST_NAME = 44
 
 
@@ -35,7 +39,9 @@ def table(explanation: Explanation, num_rows: int | None = None) -> str:
     left_out = len(explanation.rows) - len(rows)
     if left_out > 0:
         parts[-1] += f"\n... and {left_out} better ones (--all)"
-    parts.append("\n".join(_causes(rows)))
+    parts.append("\n".join(_causes("likely causes", rows)))
+    others = sorted((row for row in explanation.rows[len(rows) :] if oddness(row)), key=_oddest)
+    parts.append("\n".join(_causes("further down, but out of the ordinary", others[:MOST_ODD])))
     parts.append("\n".join(_evened(explanation)))
     parts.append("\n".join(_cures(explanation)))
     return "\n\n".join(part for part in parts if part)
@@ -101,10 +107,19 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _causes(rows: tuple[Row, ...]) -> list[str]:
-    lines = ["likely causes"]
+def oddness(row: Row) -> float:
+    """Return by how much a node stands out, whatever it does to these images; 0: not at all."""
+    return max((cause.factor for cause in row.causes if cause.kind in _ODD), default=0.0)
+
+
+def _oddest(row: Row) -> tuple[float, int]:
+    return -oddness(row), row.rank
+
+
+def _causes(title: str, rows: Sequence[Row]) -> list[str]:
+    lines = [title] if rows else []
     for row in rows:
-        cause = row.causes[0]
+        cause = next((c for c in row.causes if c.kind in _ODD), row.causes[0])
         lines += textwrap.wrap(
             f"{row.block.name}: {cause.text} [{cause.kind}]",
             _WIDTH,

@@ -49,6 +49,7 @@ def outlier_channel(evidence: Evidence) -> Cause | None:
         "outlier_channel",
         f"the values of {who} reach {largest:.4g}, those of the middle one {median:.4g} "
         f"({ratio_text(largest, median)}): one scale serves them all",
+        largest / median,
     )
 
 

@@ -36,6 +36,7 @@ def foreign_weights(evidence: Evidence) -> Cause | None:
         f"the integer weights of {int(foreign.sum())} of {foreign.size} channels are not the "
         f"float weights rounded, they are up to {float(steps.max()):.0f} steps away: the graph "
         "was changed after it was quantized",
+        float(steps.max()),
     )
 
 
@@ -72,6 +73,7 @@ def outlier_channel(evidence: Evidence) -> Cause | None:
         "outlier_channel",
         f"the weights of output channel {order[0]} reach {largest:.4g}, those of the next one "
         f"{next_one:.4g} ({ratio_text(largest, next_one)})",
+        largest / max(next_one, TINY),
     )
 
 
@@ -100,6 +102,7 @@ def outlier_weight(evidence: Evidence) -> Cause | None:
         "outlier_weight",
         f"one weight of output channel {channel} is {top[channel, 1]:.4g}, the next largest "
         f"{top[channel, 0]:.4g} ({ratio_text(top[channel, 1], top[channel, 0])})",
+        float(ratios[channel]),
     )
 
 
@@ -130,6 +133,7 @@ def evened_channel(evidence: Evidence) -> Cause | None:
         "evened_channel",
         f"output channel {found['channel']} had {found['ratio_before']:g} times the weights of "
         f"the middle one; the build has evened that out to {found['ratio_after']:g} times",
+        float(found["ratio_before"]),
     )
 
 

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``vamc explain`` as its users run it, on layers that were sabotaged on purpose."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from vackit.artifact.store import GRAPH_SUFFIX, WEIGHTS_SUFFIX, open_artifact, write_artifact
+from vackit.compiler.emit import serialize
+from vackit.testing.mobilenet import mobilenet_v2
+
+VAMC = [sys.executable, "-c", "import sys; from vackit.cli.vamc import main; sys.exit(main())"]
+CONFIG = """\
+name: net
+frontend:
+  type: onnx
+  checkpoint: net.onnx
+  dtype: fp32
+  shape:
+    input: [1, 3, {size}, {size}]
+backend:
+  type: tvm_vacc
+  dtype: int8
+  quantize:
+    calibrate_mode: max
+dataset:
+  type: tvm
+  path: {calib}
+  sampler:
+    suffix: {suffix}
+    get_data_num: 32
+  process_ops:
+    - type: DecodeImage
+    - type: Resize
+      size: [{size}, {size}]
+    - type: Normalize
+      div255: false
+      mean: [127.5, 127.5, 127.5]
+      std: [127.5, 127.5, 127.5]
+    - type: ToTensor
+workspace:
+  path: deploy
+"""
+PREFIX = "deploy/net/mod"
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VACKIT_CACHE_DIR", str(tmp_path / "cache"))
+
+
+def vamc(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [*VAMC, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+
+
+def explained(*arguments: str) -> dict[str, Any]:
+    done = vamc("explain", PREFIX, "--json", "--html", "report.html", *arguments)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    page = Path("report.html").read_text(encoding="utf-8")
+    assert found["nodes"][0]["name"] in page
+    return found
+
+
+def build(model: onnx.ModelProto, calib: Path, suffix: str, size: int) -> None:
+    onnx.save(model, "net.onnx")
+    Path("net.yaml").write_text(CONFIG.format(calib=calib, suffix=suffix, size=size))
+    done = vamc("build", "net.yaml")
+    assert done.returncode == 0, done.stderr
+
+
+def turn_weights_around(node_name: str) -> None:
+    """Flip the sign of every other channel of a node's integer weights in the artifact."""
+    artifact = open_artifact(PREFIX)
+    model = onnx.load(artifact.graph_path)
+    node = next(node for node in model.graph.node if node.name == node_name)
+    maker = next(other for other in model.graph.node if node.input[1] in other.output)
+    tensor = next(t for t in model.graph.initializer if t.name == maker.input[0])
+    values = numpy_helper.to_array(tensor).copy()
+    values[::2] *= -1
+    tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    parts = {s: artifact.path(s).read_bytes() for s in artifact.manifest.files}
+    graph, weights = serialize(model, artifact.prefix.name + WEIGHTS_SUFFIX)
+    parts |= {GRAPH_SUFFIX: graph, WEIGHTS_SUFFIX: weights}
+    write_artifact(artifact.prefix, artifact.manifest, parts)
+
+
+def make_louder(model: onnx.ModelProto, node_name: str, channel: int, factor: float) -> None:
+    """Multiply the weights and the bias of one output channel of a node."""
+    node = next(node for node in model.graph.node if node.name == node_name)
+    for name in node.input[1:]:
+        tensor = next(t for t in model.graph.initializer if t.name == name)
+        values = numpy_helper.to_array(tensor).copy()
+        values[channel] *= factor
+        tensor.CopyFrom(numpy_helper.from_array(values, name))
+
+
+@pytest.mark.slow
+def test_explain_names_the_sabotaged_layer_of_a_seeded_network() -> None:
+    rng = np.random.default_rng(3)
+    for number in range(24):
+        path = Path("calib" if number < 12 else "val", f"img{number}.png")
+        path.parent.mkdir(exist_ok=True)
+        # smooth, as pictures are
+        small = rng.integers(0, 256, (8, 8, 3), np.uint8)
+        cv2.imwrite(str(path), cv2.resize(small, (64, 64), interpolation=cv2.INTER_CUBIC))
+    model = mobilenet_v2(size=64, num_classes=10, batch_norm=False)
+    names = [node.name for node in model.graph.node if node.op_type == "Conv"]
+    victim = names[len(names) // 2]
+    build(model, Path("calib"), "png", 64)
+    whole = explained("--images", "val", "--cures", "0")
+    turn_weights_around(victim)
+    found = explained("--images", "val", "--cures", "1")
+    first = found["nodes"][0]
+    assert (first["name"], first["causes"][0]["kind"]) == (victim, "foreign_weights")
+    # building again mends it, as measured
+    assert first["cure"]["is_rebuilt"]
+    mended = first["cure"]["outputs"]["sqnr_db"]
+    assert mended > found["outputs"]["output"]["sqnr_db"] + 10
+    # within 3 dB of what it was: calibrated with other images
+    assert mended > whole["outputs"]["output"]["sqnr_db"] - 3
+
+
+@pytest.mark.slow
+def test_explain_names_the_sabotaged_layer_of_a_real_network(shared: Path) -> None:
+    model = onnx.load(shared / "models" / "mobilenetv1_025_keras.onnx")
+    build(model, shared / "imagenet" / "calib", "JPEG", 224)
+    label = str(shared / "imagenet" / "val_label.txt")
+    images = ("--images", str(shared / "imagenet" / "val"), "--label", label, "--limit", "60")
+    victim = "conv_pw_6_node"
+    turn_weights_around(victim)
+    found = explained(*images, "--cures", "1")
+    first = found["nodes"][0]
+    assert (first["name"], first["causes"][0]["kind"]) == (victim, "foreign_weights")
+    assert found["top1_int8_percent"] < 20
+    assert first["cure"]["top1_int8_percent"] > 50
+
+
+@pytest.mark.slow
+def test_explain_tells_of_an_odd_layer_that_does_no_harm(shared: Path) -> None:
+    model = onnx.load(shared / "models" / "mobilenetv1_025_keras.onnx")
+    make_louder(model, "conv_pw_6_node", 7, 200.0)
+    build(model, shared / "imagenet" / "calib", "JPEG", 224)
+    images = ("--images", str(shared / "imagenet" / "val"), "--limit", "40")
+    found = explained(*images, "--cures", "0")
+    row = next(row for row in found["nodes"] if row["name"] == "conv_pw_6_node")
+    # scales per channel and ReLU6 hold it: it does no harm, but what is odd about it is said
+    assert {cause["kind"] for cause in row["causes"]} & {"outlier_channel", "evened_channel"}
+    done = vamc("explain", PREFIX, *images, "--cures", "0", "--rows", "1")
+    assert "further down, but out of the ordinary\n" in done.stdout
+    assert "conv_pw_6_node: the weights of output channel" in done.stdout
