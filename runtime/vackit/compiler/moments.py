@@ -6,6 +6,7 @@ activations' integer steps and over float values rounded to a fixed-point grid, 
 float64 adds them without rounding and no order or thread count changes a bit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,7 +102,7 @@ def windows(values: Doubles, node: onnx.NodeProto, weight_shape: tuple[int, ...]
 
     Args:
         values: Shape (channels, height, width).
-        node: A Conv with explicit pads.
+        node: A Conv.
         weight_shape: Shape (outputs, channels per group, kernel height, kernel width).
 
     Returns:
@@ -110,10 +111,37 @@ def windows(values: Doubles, node: onnx.NodeProto, weight_shape: tuple[int, ...]
     groups = attribute(node, "group", 1)
     strides = attribute(node, "strides", [1, 1])
     dilations = attribute(node, "dilations", [1, 1])
-    top, left, bottom, right = attribute(node, "pads", [0, 0, 0, 0])
-    padded = np.pad(values, ((0, 0), (top, bottom), (left, right)))
     spans = [(size - 1) * step + 1 for size, step in zip(weight_shape[2:], dilations, strict=True)]
+    (top, bottom), (left, right) = padding(node, values.shape[1:], spans)
+    padded = np.pad(values, ((0, 0), (top, bottom), (left, right)))
     views = np.lib.stride_tricks.sliding_window_view(padded, spans, axis=(1, 2))
     views = views[:, :: strides[0], :: strides[1], :: dilations[0], :: dilations[1]]
     columns = views.transpose(0, 3, 4, 1, 2)
     return np.ascontiguousarray(columns).reshape(groups, -1, views.shape[1] * views.shape[2])
+
+
+def padding(
+    node: onnx.NodeProto, sizes: Sequence[int], spans: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Return the zeros before and behind each axis, as the Conv's pads or auto_pad say.
+
+    Args:
+        node: A Conv.
+        sizes: Height and width of its input.
+        spans: Height and width of its kernel, dilation included.
+    """
+    mode = attribute(node, "auto_pad", b"NOTSET")
+    if mode == b"VALID":
+        return [(0, 0)] * len(sizes)
+    if mode == b"NOTSET":
+        pads = attribute(node, "pads", [0] * 2 * len(sizes))
+        return list(zip(pads[: len(sizes)], pads[len(sizes) :], strict=True))
+    result = []
+    for size, span, stride in zip(
+        sizes, spans, attribute(node, "strides", [1] * len(sizes)), strict=True
+    ):
+        # as many outputs as strides fit into the input, the last one begun included
+        total = max((-(-size // stride) - 1) * stride + span - size, 0)
+        less, more = total // 2, total - total // 2
+        result.append((less, more) if mode == b"SAME_UPPER" else (more, less))
+    return result

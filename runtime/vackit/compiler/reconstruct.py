@@ -19,7 +19,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from vackit.compiler.graph import attribute, constants, producers, values_of
+from vackit.compiler.graph import constants, producers, values_of
 from vackit.compiler.moments import Moments, MomentSums
 from vackit.compiler.placement import WEIGHTED, Placement
 from vackit.compiler.qdq import Scales, channel_axis
@@ -189,8 +189,6 @@ def _fits(node: onnx.NodeProto, graph: onnx.GraphProto, placement: Placement) ->
     if node.name not in placement.nodes or node.op_type not in WEIGHTED - {"MatMul"}:
         return False
     if len(node.input) < 3 or not node.input[2]:
-        return False
-    if attribute(node, "auto_pad", b"NOTSET") != b"NOTSET":
         return False
     shares = sum(name in other.input for other in graph.node for name in node.input[1:])
     rank = len(constants(graph)[node.input[1]].dims)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,30 +26,37 @@ def _conv(**attributes: Any) -> onnx.NodeProto:
         ({"pads": [1, 1, 1, 1]}, (4, 3, 3, 3)),
         ({"pads": [0, 1, 2, 0], "strides": [2, 3]}, (4, 3, 3, 2)),
         ({"dilations": [2, 1]}, (4, 3, 2, 2)),
+        ({"auto_pad": "SAME_UPPER", "strides": [2, 2]}, (4, 3, 3, 3)),
+        ({"auto_pad": "SAME_LOWER", "strides": [2, 3]}, (4, 3, 2, 4)),
+        ({"auto_pad": "SAME_UPPER", "strides": [3, 3]}, (4, 3, 1, 1)),
+        ({"auto_pad": "VALID"}, (4, 3, 3, 3)),
         ({"group": 3, "pads": [1, 1, 1, 1], "strides": [2, 2]}, (3, 1, 3, 3)),
     ],
-    ids=["pointwise", "padded", "uneven", "dilated", "depthwise"],
+    ids=[
+        "pointwise",
+        "padded",
+        "uneven",
+        "dilated",
+        "same",
+        "same_lower",
+        "skipping",
+        "valid",
+        "depthwise",
+    ],
 )
 def test_windows_times_weight_is_the_convolution(
-    attributes: dict[str, Any], shape: tuple[int, ...]
+    attributes: dict[str, Any], shape: tuple[int, ...], run: Callable[..., dict[str, Any]]
 ) -> None:
     rng = np.random.default_rng(0)
     values, weight = rng.integers(-9, 9, (3, 7, 8)), rng.integers(-9, 9, shape)
     node = _conv(**attributes)
     seen = windows(values.astype(np.float64), node, shape)
     rows = weight.reshape(seen.shape[0], -1, seen.shape[1])
-    graph = helper.make_graph(
-        [node],
-        "g",
-        [
-            helper.make_tensor_value_info("x", 1, [1, *values.shape]),
-            helper.make_tensor_value_info("w", 1, list(shape)),
-        ],
-        [helper.make_tensor_value_info("y", 1, None)],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
-    feeds = {"x": values[np.newaxis].astype(np.float32), "w": weight.astype(np.float32)}
-    (want,) = map(np.asarray, onnx.reference.ReferenceEvaluator(model).run(None, feeds))
+    size = [helper.make_tensor_value_info("x", 1, [1, *values.shape])]
+    sizes = [*size, helper.make_tensor_value_info("w", 1, list(shape))]
+    graph = helper.make_graph([node], "g", sizes, [helper.make_tensor_value_info("y", 1, None)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    want = run(model, x=values[np.newaxis].astype(np.float32), w=weight.astype(np.float32))["y"]
     np.testing.assert_array_equal((rows @ seen).reshape(want.shape), want)
 
 
