@@ -12,6 +12,7 @@ _WEIGHT_CHECKS: tuple[_Check, ...] = (
     weight_causes.foreign_weights,
     weight_causes.outlier_weight,
     weight_causes.outlier_channel,
+    weight_causes.cut_weights,
     weight_causes.range_spread,
     weight_causes.bias_overflow,
 )

@@ -14,7 +14,9 @@ from vackit.compiler.placement import MOVING, WEIGHTED, place
 from vackit.config.build import CALIBRATE_MODES, Quantize
 
 # what a cause asks for, beside leaving nodes in float
-_PER_CHANNEL = frozenset({"weight_range_spread", "outlier_channel", "outlier_weight"})
+_PER_CHANNEL = frozenset(
+    {"cut_weights", "outlier_channel", "outlier_weight", "weight_range_spread"}
+)
 _REBUILD = frozenset({"foreign_weights", "saturation"})
 _OTHER_MODES = {
     "rare_outliers": ("percentile", "mse", "kl_divergence"),
@@ -50,8 +52,12 @@ class Patch:
             self.mode or other.mode,
             _union(self.convs, other.convs),
             _union(self.others, other.others),
-            self.rebuild or other.rebuild,
-        )
+        )._rebuilding(self.rebuild or other.rebuild)
+
+    def _rebuilding(self, wanted: bool) -> "Patch":
+        # another mode or other scales mean building again anyway
+        is_implied = self.per_channel or bool(self.mode)
+        return dataclasses.replace(self, rebuild=wanted and not is_implied)
 
     @property
     def nodes(self) -> frozenset[str]:

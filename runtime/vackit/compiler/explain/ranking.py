@@ -22,7 +22,7 @@ def severity(index: int, statistics: BlockStatistics, at_outputs: Noise) -> tupl
 
     Crippled blocks come first, in the order of their channels' loss: what they do to the
     outputs of these images may be small where one loud channel drowns the others. The rest is
-    ordered by what each alone does to the network's outputs.
+    ordered by the lower of a block's own two figures: at its own output and at the network's.
 
     Args:
         index: Of the block in topological order.
@@ -32,4 +32,4 @@ def severity(index: int, statistics: BlockStatistics, at_outputs: Noise) -> tupl
     if is_crippled(statistics):
         steps = math.floor(max(statistics.channels.typical_db, 0.0) / _SAME_DB)
         return 0, steps, index
-    return 1, at_outputs.sqnr_db, index
+    return 1, min(statistics.single.sqnr_db, at_outputs.sqnr_db), index

@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 from vackit.compiler.explain.blocks import Weights
 from vackit.compiler.explain.evidence import FAR, MUCH, Cause, Evidence, ratio_text
 
-# root mean square, in steps: rounding leaves 0.3, rounding that compensates errors up to 4
-FOREIGN_STEPS = 8.0
+# of the middle weight of a channel: rounding leaves 0.25, rounding that compensates errors 1
+FOREIGN_STEPS = 4.0
+# of the largest integer, 127, with room for half a step
+CUT = 126.5
 # over the noise of plain rounding, which is 1/12 of a squared step a weight
 FOREIGN_NOISE = 10.0
 TINY = float(np.finfo(np.float64).tiny)
@@ -24,8 +26,10 @@ def foreign_weights(evidence: Evidence) -> Cause | None:
     if weights is None or noise.wanted.size != weights.floating.shape[weights.channel_axis]:
         return None
     axes = tuple(i for i in range(weights.floating.ndim) if i != weights.channel_axis)
+    # what the largest integers cut off is off on purpose
     steps = np.abs(weights.integer - weights.floating) / _along_axis(weights)
-    astray = np.sqrt(np.mean(np.square(steps), axis=axes))
+    steps = np.where(_is_cut(weights), 0, steps)
+    astray = np.median(steps, axis=axes)
     size = np.maximum(np.mean(np.square(weights.floating, dtype=np.float64), axis=axes), TINY)
     rounded = noise.wanted * np.square(weights.scale, dtype=np.float64) / 12 / size
     foreign = (astray > FOREIGN_STEPS) & (noise.apart > FOREIGN_NOISE * rounded)
@@ -135,6 +139,30 @@ def evened_channel(evidence: Evidence) -> Cause | None:
         f"the middle one; the build has evened that out to {found['ratio_after']:g} times",
         float(found["ratio_before"]),
     )
+
+
+def cut_weights(evidence: Evidence) -> Cause | None:
+    """Tell weights that were cut off to give the others a finer scale."""
+    weights = evidence.block.weights
+    if weights is None:
+        return None
+    cut = _is_cut(weights)
+    over = np.abs(weights.floating) / (CUT * _along_axis(weights))
+    if not cut.any() or float(over[cut].max()) < MUCH / 2:
+        return None
+    return Cause(
+        "cut_weights",
+        f"{int(cut.sum())} of its weights are cut off at the largest integer, by up to "
+        f"{float(over[cut].max()):.3g} times, to give the others a finer scale",
+        float(over[cut].max()),
+    )
+
+
+def _is_cut(weights: Weights) -> NDArray[np.bool_]:
+    limit = CUT * _along_axis(weights)
+    same_side = weights.floating * weights.integer > 0
+    is_cut = (np.abs(weights.floating) > limit) & (np.abs(weights.integer) > limit) & same_side
+    return np.asarray(is_cut, np.bool_)
 
 
 def channel_maxima(weights: Weights) -> NDArray[np.float32]:

@@ -87,6 +87,19 @@ def test_find_causes_names_weights_that_are_not_the_models() -> None:
     assert "of 1 of 8 channels" in causes[0].text
 
 
+def test_find_causes_tells_weights_that_were_cut_off_from_foreign_ones() -> None:
+    floating = np.full((2, 1, 3, 3), 0.5, np.float32)
+    floating[1] = 12.7
+    weights = _weights(floating, integer=np.minimum(floating, 1.27))
+    statistics = _statistics()
+    statistics.by_weights.add(np.ones((2, 3), np.float32), np.zeros((2, 3), np.float32))
+    causes = find_causes(Evidence(_block(weights=weights), statistics, {}, {}))
+    assert causes[0].kind == "cut_weights"
+    assert (
+        "9 of its weights are cut off at the largest integer, by up to 10 times" in causes[0].text
+    )
+
+
 def test_find_causes_names_saturation() -> None:
     twins = quantized(network(), narrower={"relu1": 0.5})
     causes = find_causes(_evidence(twins, "conv1_Conv"))

@@ -95,6 +95,10 @@ def test_severity_puts_crippled_blocks_first_in_order_of_the_graph() -> None:
         severity(1, healthy, Noise(1, 1, 0.1)),
         severity(0, healthy, Noise(1, 1, 1e-3)),
     ]
+    # what it loses alone counts where the outputs do not show it
+    healthy.single.add(np.ones(4, np.float32), np.full(4, 0.9, np.float32))
+    keys.insert(3, severity(2, healthy, Noise(1, 1, 1e-6)))
+    keys[4] = severity(0, BlockStatistics(), Noise(1, 1, 1e-3))
     assert keys == sorted(keys)
 
 

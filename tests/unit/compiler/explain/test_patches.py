@@ -37,6 +37,12 @@ def test_patch_adds_up_without_repeating() -> None:
     assert total.nodes == {"a", "b"}
 
 
+def test_patch_that_builds_again_anyway_does_not_say_so() -> None:
+    again = Patch(rebuild=True)
+    assert again + Patch(mode="mse") == Patch(mode="mse")
+    assert (again + Patch(convs=("a",))).rebuild
+
+
 def test_patch_applied_keeps_what_it_does_not_name() -> None:
     before = Quantize("percentile", quantize_per_channel=True, calibrate_range=0.99)
     assert Patch(convs=("a",)).applied(before) == before
