@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from vackit.artifact.store import REFERENCE_GRAPH_SUFFIX, open_artifact
 from vackit.compiler.pipeline import build
@@ -158,6 +159,32 @@ def test_build_names_the_file_when_softmax_does_not_fit(make_config: MakeConfig)
     config = make_config(tiny_models.classifier(softmax=True), extra_ops=ExtraOps("softmax"))
     with pytest.raises(ModelError, match=r"model\.onnx: the model already ends in Softmax"):
         build(config)
+
+
+def test_build_leaves_no_weights_to_be_dequantized_at_every_run(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
+    model = tiny_models.classifier()
+    gemm = model.graph.node[-1]
+    weight = next(t for t in model.graph.initializer if t.name == gemm.input[1])
+    weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight).T.copy(), weight.name))
+    model.graph.node.extend(
+        [
+            helper.make_node("MatMul", gemm.input[:2], ["product"], name="fc"),
+            helper.make_node("Add", ["product", gemm.input[2]], ["output"], name="fc_bias"),
+        ]
+    )
+    model.graph.node.remove(gemm)
+    prefix = build(make_config(model, "int8")).prefix
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    onnxruntime.InferenceSession(f"{prefix}.onnx", options)
+    graph = onnx.load(tmp_path / "optimized.onnx", load_external_data=False).graph
+    sizes = {tensor.name: np.prod(tensor.dims) for tensor in graph.initializer}
+    assert "QGemm" in {node.op_type for node in graph.node}
+    dequantized = [node.input[0] for node in graph.node if node.op_type == "DequantizeLinear"]
+    assert [name for name in dequantized if sizes.get(name, 0) > 1] == []
 
 
 def test_build_refuses_extra_ops_that_are_not_there(make_config: MakeConfig) -> None:

@@ -16,6 +16,7 @@ from vackit.compiler.passes.fold_constants import FoldConstants
 from vackit.compiler.passes.fold_shapes import FoldShapes
 from vackit.compiler.passes.fold_stem import FoldStem
 from vackit.compiler.passes.fuse_clip import FuseClip
+from vackit.compiler.passes.matmul_to_gemm import MatMulToGemm
 from vackit.compiler.passes.pad_channels import PadChannels
 from vackit.compiler.passes.remove_dead import RemoveDead
 from vackit.compiler.passes.remove_identity import RemoveIdentity
@@ -31,6 +32,7 @@ FLOAT_PASSES: tuple[Pass, ...] = (
     FuseClip(),
     CancelTransposes(),
     ConvToGemm(),
+    MatMulToGemm(),
     RemoveDead(),
 )
 
