@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 
 from vackit.compiler.batch_concat import expand_constants
+from vackit.compiler.dynamic import example_sizes, is_dynamic, range_of, set_range
 from vackit.compiler.graph import (
     Shape,
     add_constant,
@@ -65,16 +66,30 @@ def free_batch(model: onnx.ModelProto, alone: Samples, where: object) -> bool:
 
 
 def set_output_shapes(model: onnx.ModelProto, where: object) -> None:
-    """Give every output the shape that a run of one sample (and one of three) shows."""
+    """Give every output the shape that a run of one sample shows, or its range of shapes.
+
+    Raises:
+        ModelError: The model does not run at the ends of its inputs' ranges.
+    """
     graph = model.graph
     is_free = any((shape_of(value) or (1,))[0] == SYMBOL for value in graph.input)
     session = open_session(model, where)
     for value in graph.output:
         value.type.tensor_type.ClearField("shape")
-    results = run(session, random_feeds(graph, 1, 0), where)
+    examples = range(3) if is_dynamic(graph) else range(1)
+    results = [run(session, random_feeds(graph, 1, example), where) for example in examples]
+    is_bounded = all(all(bounds[1]) for bounds in map(range_of, graph.input) if bounds)
     for value in graph.output:
-        shape: Shape = results[value.name].shape
+        shapes = [result[value.name].shape for result in results]
+        shape: Shape = shapes[0]
         set_shape(value, (SYMBOL, *shape[1:]) if is_free else shape)
+        if len(set(shapes)) > 1:
+            smallest = tuple(min(sizes) for sizes in zip(*shapes, strict=True))
+            largest = tuple(max(sizes) for sizes in zip(*shapes, strict=True))
+            if not is_bounded:
+                pairs = zip(smallest, largest, strict=True)
+                largest = tuple(high if low == high else 0 for low, high in pairs)
+            set_range(value, smallest, largest)
 
 
 def _rewrite(model: onnx.ModelProto) -> None:
@@ -86,15 +101,18 @@ def _rewrite(model: onnx.ModelProto) -> None:
     probe = copy_model(model)
     for value in probe.graph.output:
         value.type.tensor_type.ClearField("shape")
+    for value in probe.graph.input:
+        set_shape(value, example_sizes(value, 0))
     alone = inferred_shapes(probe)
     for value in probe.graph.input:
         set_shape(value, (_PROBE, *(shape_of(value) or ())[1:]))
+    varies = is_dynamic(model.graph)
     done: set[str] = set()
     while True:
         batched = inferred_shapes(probe)
         for node in probe.graph.node:
             if node.name not in done and (
-                _correct(probe.graph, node, alone, batched)
+                _correct(probe.graph, node, alone, batched, varies=varies)
                 or expand_constants(probe.graph, node, batched, _PROBE, opset_of(model))
             ):
                 done.add(node.name)
@@ -111,8 +129,10 @@ def _correct(
     node: onnx.NodeProto,
     alone: dict[str, Shape],
     batched: dict[str, Shape],
+    *,
+    varies: bool,
 ) -> bool:
-    if node.op_type not in ("Reshape", "Resize"):
+    if node.op_type != "Reshape" and (node.op_type != "Resize" or varies):
         return False
     before, after = _sizes(alone, node.input[0]), _sizes(alone, node.output[0])
     now, result = _sizes(batched, node.input[0]), _sizes(batched, node.output[0])
@@ -131,6 +151,10 @@ def _correct(
         return False
     copies = target == axis and before[axis] == after[target]
     symbol = 0 if copies and not attribute(node, "allowzero", 0) else -1
+    if varies:  # the other places hold for one size alone, if they are not the constant's
+        after = tuple(int(size) for size in values_of(constants(graph)[node.input[1]]))
+        if symbol == -1 in after:
+            return False
     sizes = [*after[:target], symbol, *after[target + 1 :]]
     node.input[1] = add_constant(graph, f"{node.name}_shape", np.array(sizes, np.int64))
     return True

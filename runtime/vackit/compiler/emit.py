@@ -20,6 +20,7 @@ from vackit.artifact.store import (
     part_path,
     write_artifact,
 )
+from vackit.compiler.dynamic import range_of
 from vackit.compiler.graph import shape_of
 from vackit.compiler.running import open_session, random_feeds, run
 from vackit.errors import ArtifactError
@@ -61,6 +62,8 @@ def _anonymous(model: onnx.ModelProto) -> onnx.ModelProto:
     copy.producer_name, copy.producer_version, copy.doc_string = PRODUCER, "", ""
     del copy.metadata_props[:]
     copy.graph.doc_string = ""
+    for value in (*copy.graph.input, *copy.graph.output):
+        del value.metadata_props[:]
     for node in copy.graph.node:
         node.doc_string = ""
         del node.metadata_props[:]
@@ -101,7 +104,9 @@ def signature(model: onnx.ModelProto) -> tuple[tuple[TensorSpec, ...], tuple[Ten
 def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
     shape = tuple(size if isinstance(size, int) else None for size in shape_of(value) or ())
     dtype: np.dtype[Any] = helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
-    return TensorSpec(value.name, shape, dtype.name, "NCHW" if len(shape) == 4 else "")
+    smallest, largest = range_of(value) or ((), ())
+    layout = "NCHW" if len(shape) == 4 else ""
+    return TensorSpec(value.name, shape, dtype.name, layout, smallest, largest)
 
 
 def check_parts(name: str, model: onnx.ModelProto, parts: dict[str, bytes], where: object) -> None:

@@ -34,6 +34,8 @@ def raise_opset(model: onnx.ModelProto, where: object) -> int:
     except Exception as error:  # the converter raises RuntimeError and its own C++ classes
         raise _stopped_by(model, str(error), where) from error
     _keep_names(model.graph, converted.graph)
+    for kept, value in zip(model.graph.input, converted.graph.input, strict=False):
+        value.CopyFrom(kept)  # the converter leaves the range of its sizes behind
     if opset_of(model) < _EXPLICIT_RESIZE_OPSET:
         _keep_resize(converted.graph)
     try:

@@ -46,7 +46,7 @@ from vackit.config.build import (
     CustomFunc,
 )
 from vackit.config.model_info import model_info_json
-from vackit.errors import ConfigError, ModelError
+from vackit.errors import ConfigError
 from vackit.files import json_bytes, sha256_file
 from vackit.vdsp.process import ProcessPipeline
 
@@ -129,7 +129,7 @@ def _compile(
     choices = (*config.backend.quantize.skip_conv_layers, *config.backend.quantize.exclude_layers)
     products = product_names(model.graph)
     excluded = excluded_nodes(conv_names(model.graph), choices, source, products)
-    set_inputs(model, config.frontend.shape, source)
+    set_inputs(model, config.frontend.shape, source, config.frontend.shape_ranges)
     records, is_free = _to_float_form(model, config, checkpoint)
     quantized = None
     tools = tool_versions("numpy", "onnx", "onnxruntime")
@@ -203,13 +203,6 @@ def _check_available(config: BuildConfig) -> None:
     where = config.source or config.name
     if config.extra_ops is not None:
         extra_pass(config.extra_ops, where)
-    if config.frontend.shape_ranges:
-        name = next(iter(config.frontend.shape_ranges))
-        raise ModelError(
-            f"frontend.shape.{name} is a range of shapes; this version compiles one shape",
-            where=where,
-            hint=f"write one shape, for instance {name}: [1, 3, 224, 224]",
-        )
 
 
 def _process_pipeline(config: BuildConfig, allow_code: bool) -> ProcessPipeline | None:

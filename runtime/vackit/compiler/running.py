@@ -9,6 +9,7 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from vackit.compiler.dynamic import example_sizes
 from vackit.errors import ModelError
 
 Arrays = dict[str, NDArray[Any]]
@@ -57,13 +58,14 @@ def run(session: ort.InferenceSession, feeds: Mapping[str, NDArray[Any]], where:
 def random_feeds(graph: onnx.GraphProto, batch: int, seed: int) -> Arrays:
     """Return one random array per input: normal floats, zeros and ones for the rest.
 
-    Axis 0 gets ``batch`` where it is symbolic or 1, every other symbolic axis 1.
+    Axis 0 gets ``batch`` where it is symbolic or 1. Inputs that vary get sizes of their
+    range, the largest for seed 0 (`example_sizes`); every other symbolic axis is 1.
     """
     rng = np.random.default_rng(seed)
     feeds = {}
     for value in graph.input:
         tensor = value.type.tensor_type
-        sizes = [dim.dim_value or 1 for dim in tensor.shape.dim]
+        sizes = list(example_sizes(value, seed))
         if sizes and sizes[0] == 1:
             sizes[0] = batch
         dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)

@@ -8,17 +8,22 @@ from collections.abc import Mapping
 import onnx
 from onnx import helper
 
+from vackit.compiler.dynamic import set_range
 from vackit.compiler.graph import fresh_name, replace_uses, set_nodes, set_shape, shape_of
 from vackit.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
 _IMAGE_CHANNELS = (1, 3)
+_LEAST_FREE = 4  # channels of images end here
 Shape = tuple[int | str | None, ...]
 
 
 def set_inputs(
-    model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], where: object
+    model: onnx.ModelProto,
+    shapes: Mapping[str, tuple[int, ...]],
+    where: object,
+    ranges: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] | None = None,
 ) -> None:
     """Set the inputs' shapes for one sample; turn channels-last image inputs to NCHW.
 
@@ -28,6 +33,8 @@ def set_inputs(
             empty the model's own shapes must be complete; one entry is taken for a single
             input whatever its name, which exporters choose, and a warning says so.
         where: What to name in errors: the build YAML.
+        ranges: Of inputs that are dynamic instead, their smallest and largest shape (empty:
+            no upper bound).
 
     Raises:
         ModelError: A name is not one of the model's inputs, an input is missing, or a shape
@@ -35,21 +42,70 @@ def set_inputs(
     """
     graph = model.graph
     names = [value.name for value in graph.input]
-    if len(names) == len(shapes) == 1 and names != list(shapes):
+    given = _ends(shapes, ranges or {}, where)
+    if len(names) == len(given) == 1 and names != list(given):
         logger.warning(
             "%s: frontend.shape names '%s'; taken for the model's one input, '%s'",
             where,
-            next(iter(shapes)),
+            next(iter(given)),
             names[0],
         )
-        shapes = {names[0]: next(iter(shapes.values()))}
-    if shapes:
-        _check_names(names, list(shapes), where)
+        given = {names[0]: next(iter(given.values()))}
+    if given:
+        _check_names(names, list(given), where)
     for value in list(graph.input):
         own = shape_of(value)
-        wanted = shapes.get(value.name) or _complete(value.name, own, where)
-        _set_input(graph, value, own, wanted, where)
+        smallest, largest = given.get(value.name) or (_complete(value.name, own, where),) * 2
+        if smallest != largest:
+            _check_free(value.name, own, smallest, largest, where)
+        is_nhwc = _set_input(graph, value, own, smallest, where)
+        if smallest != largest:
+            if is_nhwc:
+                smallest = _as_channels_first(own, smallest)
+                largest = _as_channels_first(own, largest)
+            set_range(value, (1, *smallest[1:]), (1, *largest[1:]))
     del graph.value_info[:]
+
+
+def _ends(
+    shapes: Mapping[str, tuple[int, ...]],
+    ranges: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]],
+    where: object,
+) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Return the smallest and the largest shape of every input; 0: no upper bound."""
+    ends = {name: (shape, shape) for name, shape in shapes.items()}
+    for name, (smallest, largest) in ranges.items():
+        # channels have no range; what is 1 or 3 in an image stays so without an upper bound
+        largest = largest or tuple(0 if size > _LEAST_FREE else size for size in smallest)
+        is_ordered = len(smallest) == len(largest) and all(
+            low <= high or not high for low, high in zip(smallest, largest, strict=True)
+        )
+        if not is_ordered or len(smallest) < 2:
+            raise ModelError(
+                f"frontend.shape.{name}: {list(smallest)} to {list(largest)} is no range of "
+                "shapes: expected the smallest shape, then the largest, batch first",
+                where=where,
+                hint=f"for instance {name}: [[1, 3, 416, 416], [1, 3, 640, 640]]",
+            )
+        ends[name] = ((1, *smallest[1:]), (1, *largest[1:]))
+    return ends
+
+
+def _check_free(
+    name: str,
+    own: Shape | None,
+    smallest: tuple[int, ...],
+    largest: tuple[int, ...],
+    where: object,
+) -> None:
+    for axis, (low, high) in enumerate(zip(smallest, largest, strict=True)):
+        if low != high and own is not None and axis < len(own) and isinstance(own[axis], int):
+            raise ModelError(
+                f"frontend.shape.{name} goes from {low} to {high or 'any size'} on axis {axis}, "
+                f"but the model is fixed there: {list(own)}",
+                where=where,
+                hint="export it with dynamic axes, or write one shape",
+            )
 
 
 def _check_names(names: list[str], given: list[str], where: object) -> None:
@@ -90,12 +146,14 @@ def _set_input(
     own: Shape | None,
     wanted: tuple[int, ...],
     where: object,
-) -> None:
+) -> bool:
+    """Set one input's shape; return whether it was channels-last."""
     if any(size < 1 for size in wanted):
         raise ModelError(f"frontend.shape.{value.name}: {list(wanted)} is no shape", where=where)
     if own is not None:
         _check_batch(value.name, own, where)
-    if _is_channels_last(own, wanted):
+    is_nhwc = _is_channels_last(own, wanted)
+    if is_nhwc:
         wanted = _as_channels_first(own, wanted)
         last = (1, *wanted[2:], wanted[1])
         _check_shape(value.name, own, last, where)
@@ -104,6 +162,7 @@ def _set_input(
     else:
         _check_shape(value.name, own, wanted, where)
     set_shape(value, (1, *wanted[1:]) if wanted else wanted)
+    return is_nhwc
 
 
 def _check_batch(name: str, own: Shape, where: object) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import onnx
 
+from vackit.compiler.dynamic import is_dynamic
 from vackit.compiler.graph import shape_of
 from vackit.compiler.running import Arrays, largest_difference, open_session, random_feeds, run
 from vackit.errors import ModelError
@@ -30,7 +31,9 @@ def run_alone(model: onnx.ModelProto, where: object, real: Iterable[Arrays] = ()
         ModelError: ONNX Runtime does not run the model.
     """
     session = open_session(model, where)
-    feeds = [random_feeds(model.graph, 1, seed) for seed in range(_NUM_RANDOM)]
+    # each size of a range twice: once alone, once in a batch
+    count = 2 * _NUM_RANDOM if is_dynamic(model.graph) else _NUM_RANDOM
+    feeds = [random_feeds(model.graph, 1, seed) for seed in range(count)]
     return [(feed, run(session, feed, where)) for feed in (*feeds, *real)]
 
 
@@ -42,7 +45,7 @@ def difference(candidate: onnx.ModelProto, samples: Samples, where: object) -> s
     """
     first = shape_of(candidate.graph.input[0]) if candidate.graph.input else None
     is_free = bool(first) and isinstance((first or (0,))[0], str)
-    groups = [samples, samples[:1]] if is_free else [[sample] for sample in samples]
+    groups = [*_alike(samples), samples[:1]] if is_free else [[sample] for sample in samples]
     try:
         session = open_session(candidate, where)
         for group in groups:
@@ -53,6 +56,14 @@ def difference(candidate: onnx.ModelProto, samples: Samples, where: object) -> s
     except ModelError as error:
         return error.message
     return ""
+
+
+def _alike(samples: Samples) -> list[Samples]:
+    """Return the samples by the shapes of their inputs."""
+    groups: dict[tuple[tuple[int, ...], ...], list[tuple[Arrays, Arrays]]] = {}
+    for sample in samples:
+        groups.setdefault(tuple(feed.shape for feed in sample[0].values()), []).append(sample)
+    return list(groups.values())
 
 
 def _unlike(together: Arrays, alone: Sequence[Arrays]) -> str:

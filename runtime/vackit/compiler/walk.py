@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from vackit.compiler.dynamic import at_largest
 from vackit.compiler.graph import (
     constants,
     consumers,
@@ -167,7 +168,7 @@ def _last_reads(graph: onnx.GraphProto) -> dict[str, int]:
 
 def samples_that_fit(model: onnx.ModelProto) -> int:
     """Return how many samples `BUDGET` has room for where most values are kept; at least 1."""
-    shapes, last = inferred_shapes(model), _last_reads(model.graph)
+    shapes, last = inferred_shapes(at_largest(model)), _last_reads(model.graph)
     kept: dict[str, int] = {}
     most = 1
     for position, node in enumerate(model.graph.node):

@@ -184,13 +184,15 @@ class BuildConfig:
         """Return where the artifact goes, as the published road expects it.
 
         ``<workspace.path>/<name>/mod`` for the current generation,
-        ``<work_dir>/<name>-<int8|fp16|fp32>-<mode|none>-<C_H_W>-vacc/<name>`` for 2023's.
+        ``<work_dir>/<name>-<int8|fp16|fp32>-<mode|none>-<C_H_W>-vacc/<name>`` for 2023's
+        (``<C_H_W>-<C_H_W>`` for a range of shapes).
         """
         if self.generation == "current":
             return self.workspace_path / self.name / "mod"
         mode = self.backend.quantize.calibrate_mode if self.backend.dtype == "int8" else "none"
         shape = next(iter(self.frontend.shape.values()), ())
-        sizes = "_".join(str(dim) for dim in shape[1:])
+        ends = [shape] if shape else next(iter(self.frontend.shape_ranges.values()), ())
+        sizes = "-".join("_".join(str(dim) for dim in end[1:]) for end in ends if end)
         return (
             self.workspace_path
             / f"{self.name}-{self.backend.dtype}-{mode}-{sizes}-vacc"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ONNX models of the kinds that programs bring, written as artifacts without compiling."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from vackit._version import tool_versions
 from vackit.artifact.manifest import Manifest
 from vackit.artifact.store import GRAPH_SUFFIX, WEIGHTS_SUFFIX, write_artifact
 from vackit.compiler.emit import serialize, signature
+from vackit.testing.graph_builder import GraphBuilder
 
 
 def write_model(prefix: str, model: onnx.ModelProto, max_batch: int | None = None) -> str:
@@ -44,6 +46,31 @@ def text_model(names: tuple[str, ...] = ("input_ids", "attention_mask", "token_t
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     onnx.checker.check_model(model)
     return model
+
+
+def dynamic_model(opset: int = 13) -> Any:
+    """Return a model of any batch, height and width, written as exporters write such models.
+
+    Two convolutions of stride 2; ``rows`` (N, h / 4 * w / 4, 4) through a Reshape whose target
+    is computed, and ``map`` (N, 8, h, w) through a Resize.
+    """
+    build = GraphBuilder(opset, batch_norm=False)
+    first = build.node("Relu", [build.conv("input", 3, 8, kernel=3, stride=2)])
+    second = build.conv(first, 8, 4, kernel=3, stride=2)
+    shape = build.node("Shape", [second])
+    sizes = [build.node("Gather", [shape, build.constant(axis)], axis=0) for axis in range(4)]
+    cells = build.node("Mul", sizes[2:])
+    axis = build.constant([0])
+    target = [build.node("Unsqueeze", [one, axis]) for one in (sizes[0], sizes[1], cells)]
+    flat = build.node("Reshape", [second, build.node("Concat", target, axis=0)])
+    outputs: dict[str, tuple[str, Sequence[int | str]]] = {
+        "rows": (build.node("Transpose", [flat], perm=[0, 2, 1]), ["n", "cells", 4]),
+        "map": (
+            build.node("Resize", [first, "", build.constant([1, 1, 2, 2], "float32")]),
+            ["n", 8, "h", "w"],
+        ),
+    }
+    return build.model({"input": ["n", 3, "h", "w"]}, outputs)
 
 
 def flat_model() -> Any:

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -200,14 +199,6 @@ def test_build_calibrates_in_every_mode(make_config: MakeConfig, mode: str) -> N
     assert report.calibrate_mode == mode
     assert report.calibration is not None
     assert report.calibration["calibrate_mode"] == mode
-
-
-def test_build_refuses_a_range_of_shapes(make_config: MakeConfig) -> None:
-    config = make_config(tiny_models.conv())
-    ranges: dict[str, Any] = {"input": ((1, 3, 8, 8), (1, 3, 16, 16))}
-    frontend = dataclasses.replace(config.frontend, shape={}, shape_ranges=ranges)
-    with pytest.raises(ModelError, match=r"frontend\.shape\.input is a range of shapes"):
-        build(dataclasses.replace(config, frontend=frontend))
 
 
 @pytest.mark.parametrize("choice", [0, "conv1_Conv"], ids=str)

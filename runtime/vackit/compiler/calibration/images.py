@@ -91,7 +91,7 @@ class CalibrationSet:
         if self._pipeline is None:
             return self._from_npz(path)
         spec, array = self.inputs[0], self._pipeline(path)
-        if array.shape != spec.sample_shape[1:]:
+        if not spec.accepts((1, *array.shape)):
             raise CalibrationError(
                 f"preprocessed, an image is {array.shape}; the model's input '{spec.name}' "
                 f"takes {spec.sample_shape[1:]}",
@@ -110,9 +110,9 @@ class CalibrationSet:
             )
         feeds = {}
         for spec, array in zip(self.inputs, arrays, strict=True):
-            if array.shape == spec.sample_shape[1:]:
+            if spec.accepts((1, *array.shape)):
                 array = array[np.newaxis]
-            if array.shape != spec.sample_shape:
+            if not spec.accepts(array.shape) or len(array) != spec.sample_shape[0]:
                 raise CalibrationError(
                     f"holds {array.shape}; the model's input '{spec.name}' takes "
                     f"{spec.sample_shape[1:]}",

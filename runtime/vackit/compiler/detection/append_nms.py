@@ -56,7 +56,8 @@ class AppendNms(Pass):
         unread = [str(output) for output in scene.outputs if output.name not in found.used]
         if unread:
             logger.warning("%s does not need these outputs: %s", self._kind, "; ".join(unread))
-        _set_outputs(graph, self._results(tail, found), tail)
+        results = self._results(tail, found, varies=scene.smallest is not None)
+        _set_outputs(graph, results, tail)
         RemoveDead().apply(model)
         set_output_shapes(model, "")
         return 1
@@ -74,9 +75,9 @@ class AppendNms(Pass):
             hint="check num_classes, anchor and strides, or cut the model at such outputs",
         )
 
-    def _results(self, tail: Tail, found: Candidates) -> dict[str, str]:
+    def _results(self, tail: Tail, found: Candidates, *, varies: bool) -> dict[str, str]:
         head = HEADS[self._kind]
-        chosen = choose(tail, found, self._params, suppress=head.suppress)
+        chosen = choose(tail, found, self._params, suppress=head.suppress, varies=varies)
         if head.is_face:
             scores = tail("Unsqueeze", chosen.scores, tail.ints([2]))
             results = {"scores": scores, "boxes": chosen.boxes}

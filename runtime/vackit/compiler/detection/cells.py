@@ -2,6 +2,8 @@
 """Turn a head's feature maps into rows, one a box, and back them with constants.
 
 Rows run level by level, cell by cell in reading order, anchor by anchor within a cell.
+Where the image's size varies, the constants are those of its largest size, and the graph
+cuts each level's to the cells that the image at hand has.
 """
 
 from collections.abc import Sequence
@@ -23,17 +25,47 @@ def rows(tail: Tail, maps: Sequence[Output], channels: int, num_anchors: int = 1
 def _level_rows(tail: Tail, output: Output, channels: int, num_anchors: int) -> str:
     shape = output.shape
     if shape[0] == num_anchors * channels and len(shape) == 3:
-        num_cells = shape[1] * shape[2]
-        value = tail.reshape(output.name, 0, num_anchors, channels, num_cells)
+        value = tail.reshape(output.name, 0, num_anchors, channels, -1)
         value = tail("Transpose", value, perm=[0, 3, 1, 2])
     elif len(shape) == 4:
-        num_cells = shape[1] * shape[2]
-        value = tail.reshape(output.name, 0, num_anchors, num_cells, channels)
+        value = tail.reshape(output.name, 0, num_anchors, -1, channels)
         value = tail("Transpose", value, perm=[0, 2, 1, 3])
     else:
-        num_cells = shape[0] * shape[1]
         value = output.name
-    return tail.reshape(value, 0, num_cells * num_anchors, channels)
+    return tail.reshape(value, 0, -1, channels)
+
+
+def box_constants(scene: Scene, tail: Tail, values: Floats) -> str:
+    """Append (1, boxes, k) constants of every box of all levels.
+
+    Args:
+        scene: Says how many cells each level has.
+        tail: Where to write.
+        values: At the largest size.
+    """
+    if scene.smallest is None:
+        return tail.floats(values)
+    size = tail.slice(tail("Shape", scene.image), 2, 4, axis=0)
+    num_anchors, first, parts = values.shape[1] // scene.num_cells, 0, []
+    for stride in scene.params.strides:
+        rows, columns = scene.cells(stride)
+        last = first + rows * columns * num_anchors
+        level = values[:, first:last].reshape(1, rows, columns, -1)
+        up = tail("Add", size, tail.ints(stride - 1))
+        ends = tail("Div", up, tail.ints(stride))  # rounded up, as convolutions do
+        cut = tail("Slice", tail.floats(level), tail.ints([0, 0]), ends, tail.ints([1, 2]))
+        parts.append(tail.reshape(cut, 1, -1, values.shape[2]))
+        first = last
+    return tail.concat(parts, axis=1)
+
+
+def image_size(scene: Scene, tail: Tail) -> str:
+    """Append the image's (width, height, width, height) in pixels, float32."""
+    height, width = scene.size
+    if scene.smallest is None:
+        return tail.floats([width, height, width, height])
+    shape = tail("Gather", tail("Shape", scene.image), tail.ints([3, 2, 3, 2]), axis=0)
+    return tail("Cast", shape, to=1)
 
 
 def cell_corners(scene: Scene, num_anchors: int = 1) -> Floats:

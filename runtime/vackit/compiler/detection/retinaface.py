@@ -4,8 +4,8 @@
 import numpy as np
 
 from vackit.compiler.detection.cells import (
-    Floats,
     anchor_sizes,
+    box_constants,
     cell_corners,
     cell_strides,
     corners,
@@ -48,24 +48,23 @@ def priors(scene: Scene, tail: Tail) -> Candidates | None:
     squares = [[side for side in level for _ in "wh"] for level in levels]
     sides = anchor_sizes(scene, squares)
     middle = (cell_corners(scene, num_anchors) + 0.5) * cell_strides(scene, num_anchors)
-    offset = tail.slice(values[0], 0, 2, axis=2)
-    center = _moved(tail, offset, middle, sides)
+
+    def moved(offsets: str, repeats: int) -> str:
+        side, start = (
+            box_constants(scene, tail, np.tile(one, (1, 1, repeats))) for one in (sides, middle)
+        )
+        step = tail("Mul", offsets, tail.floats(_CENTER_VARIANCE))
+        return tail("Add", tail("Mul", step, side), start)
+
+    center = moved(tail.slice(values[0], 0, 2, axis=2), 1)
     growth = tail("Mul", tail.slice(values[0], 2, 4, axis=2), tail.floats(_SIZE_VARIANCE))
-    size = tail("Mul", tail("Exp", growth), tail.floats(sides))
+    size = tail("Mul", tail("Exp", growth), box_constants(scene, tail, sides))
     extras = {}
     if len(values) > 2:
-        repeats = (1, 1, _NUM_LANDMARKS)
-        extras["landmarks"] = _moved(
-            tail, values[2], np.tile(middle, repeats), np.tile(sides, repeats)
-        )
+        extras["landmarks"] = moved(values[2], _NUM_LANDMARKS)
     used = frozenset(output.name for part in parts for output in part)
     num_boxes = scene.num_cells * num_anchors
     return Candidates(corners(tail, center, size), scores, num_boxes, 1, used, extras)
-
-
-def _moved(tail: Tail, offsets: str, middle: Floats, sides: Floats) -> str:
-    step = tail("Mul", offsets, tail.floats(_CENTER_VARIANCE))
-    return tail("Add", tail("Mul", step, tail.floats(sides)), tail.floats(middle))
 
 
 def _tables(scene: Scene, num_anchors: int) -> list[list[Output]]:

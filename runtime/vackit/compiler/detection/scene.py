@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import onnx
 
 from vackit.compiler.detection.params import NmsParams
+from vackit.compiler.dynamic import range_of
 from vackit.compiler.graph import producers, shape_of
 from vackit.errors import ModelError
 
@@ -34,29 +35,43 @@ class Scene:
         size: (height, width) of the model's input in pixels.
         params: From the build YAML.
         tail_ops: Per output the operators between it and the nearest convolutions.
+        image: Name of that input.
+        smallest: Its (height, width) where it varies: then all shapes are those of its
+            largest size. None where it does not.
     """
 
     outputs: tuple[Output, ...]
     size: tuple[int, int]
     params: NmsParams
     tail_ops: dict[str, frozenset[str]]
+    image: str = ""
+    smallest: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, model: onnx.ModelProto, params: NmsParams) -> "Scene":
         """Look at ``model``, whose outputs have their shapes.
 
         Raises:
-            ModelError: It takes no image.
+            ModelError: It takes no image, or images without an upper bound of their size.
         """
-        images = [shape for value in model.graph.input if len(shape := _sizes(value)) == 4]
+        images = [value for value in model.graph.input if len(_sizes(value)) == 4]
         if not images:
             raise ModelError(
                 "detection post-processing needs a model that takes an image [N, C, H, W]",
                 hint="remove graph.extra_ops",
             )
+        bounds = range_of(images[0])
+        if bounds and not all(bounds[1]):
+            raise ModelError(
+                f"detection post-processing needs an upper bound of the sizes of "
+                f"'{images[0].name}', which goes from {list(bounds[0])} on",
+                hint="write the largest shape too into frontend.shape",
+            )
+        smallest = (bounds[0][2], bounds[0][3]) if bounds else None
+        height, width = _sizes(images[0])[2:]
         outputs = tuple(Output(value.name, _sizes(value)[1:]) for value in model.graph.output)
         tails = {output.name: _tail_ops(model.graph, output.name) for output in outputs}
-        return cls(outputs, (images[0][2], images[0][3]), params, tails)
+        return cls(outputs, (height, width), params, tails, images[0].name, smallest)
 
     def has_tail(self, op_type: str, outputs: Sequence[Output]) -> bool:
         """Tell whether ``op_type`` lies between any of ``outputs`` and its convolutions."""
@@ -124,6 +139,8 @@ class Scene:
 
 
 def _sizes(value: onnx.ValueInfoProto) -> tuple[int, ...]:
+    if bounds := range_of(value):
+        return bounds[1]
     return tuple(size if isinstance(size, int) else 0 for size in shape_of(value) or ())
 
 

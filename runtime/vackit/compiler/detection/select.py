@@ -54,7 +54,9 @@ class Chosen:
     extras: dict[str, str]
 
 
-def choose(tail: Tail, found: Candidates, params: NmsParams, *, suppress: bool) -> Chosen:
+def choose(
+    tail: Tail, found: Candidates, params: NmsParams, *, suppress: bool, varies: bool = False
+) -> Chosen:
     """Append what keeps the best ``max_detections`` boxes of each sample, in order.
 
     Args:
@@ -62,15 +64,19 @@ def choose(tail: Tail, found: Candidates, params: NmsParams, *, suppress: bool) 
         found: The decoded head.
         params: Thresholds and the number of rows K; rows without a box hold -1.
         suppress: Let better boxes of a class suppress those that they overlap.
+        varies: The number of boxes follows the image; ``found`` says the largest.
     """
     rivals = _suppressed(tail, found, params) if suppress else _above(tail, found, params)
-    flat = tail.reshape(rivals, 0, found.num_classes * found.num_boxes)
-    missing = params.max_detections - found.num_classes * found.num_boxes
+    flat = tail.reshape(rivals, 0, -1)
+    num_rivals = 0 if varies else found.num_classes * found.num_boxes
+    missing = params.max_detections - num_rivals
     if missing > 0:
         flat = tail("Pad", flat, tail.ints([0, 0, 0, missing]), tail.floats(PADDING))
     count = tail.ints([params.max_detections])
     scores, places = tail.many("TopK", [flat, count], 2, axis=1)
     num_boxes = tail.ints(found.num_boxes)
+    if varies:
+        num_boxes = tail.slice(tail("Shape", found.scores), 2, 3, axis=0)
     box = tail("Unsqueeze", tail("Mod", places, num_boxes), tail.ints([2]))
     is_box = tail("GreaterOrEqual", scores, tail.floats(0.0))
     is_row = tail("Unsqueeze", is_box, tail.ints([2]))

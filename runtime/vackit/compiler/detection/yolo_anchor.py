@@ -3,10 +3,12 @@
 
 from vackit.compiler.detection.cells import (
     anchor_sizes,
+    box_constants,
     cell_corners,
     cell_strides,
     centered,
     corners,
+    image_size,
     per_level,
     rows,
 )
@@ -33,11 +35,13 @@ def yolov5_maps(scene: Scene, tail: Tail) -> Candidates | None:
     if not scene.has_tail("Sigmoid", maps):
         value = tail("Sigmoid", value)
     double = tail("Mul", tail.slice(value, 0, 4, axis=2), tail.floats(2.0))
-    offset = tail.floats(cell_corners(scene, num_anchors) - 0.5)
+    offset = box_constants(scene, tail, cell_corners(scene, num_anchors) - 0.5)
     center = tail("Add", tail.slice(double, 0, 2, axis=2), offset)
-    center = tail("Mul", center, tail.floats(cell_strides(scene, num_anchors)))
+    stride = box_constants(scene, tail, cell_strides(scene, num_anchors))
+    center = tail("Mul", center, stride)
     size = tail.slice(double, 2, 4, axis=2)
-    size = tail("Mul", tail("Mul", size, size), tail.floats(anchor_sizes(scene, levels)))
+    anchors = box_constants(scene, tail, anchor_sizes(scene, levels))
+    size = tail("Mul", tail("Mul", size, size), anchors)
     scores = scores_of(tail, tail.slice(value, 4, END, axis=2))
     return _found(scene, maps, corners(tail, center, size), scores, num_anchors)
 
@@ -54,14 +58,15 @@ def yolov4_maps(scene: Scene, tail: Tail) -> Candidates | None:
         return None
     num_anchors, channels = len(levels[0]) // 2, 5 + scene.params.num_classes
     value = rows(tail, maps, channels, num_anchors)
-    scale = per_level(scene, _scales(scene), num_anchors)
+    scale = box_constants(scene, tail, per_level(scene, _scales(scene), num_anchors))
     # from the middle of the cell: cells plus a half are exact in float16 too
     center = tail("Sub", tail("Sigmoid", tail.slice(value, 0, 2, axis=2)), tail.floats(0.5))
-    middle = tail.floats(cell_corners(scene, num_anchors) + 0.5)
-    center = tail("Add", tail("Mul", center, tail.floats(scale)), middle)
-    center = tail("Mul", center, tail.floats(cell_strides(scene, num_anchors)))
+    middle = box_constants(scene, tail, cell_corners(scene, num_anchors) + 0.5)
+    center = tail("Add", tail("Mul", center, scale), middle)
+    stride = box_constants(scene, tail, cell_strides(scene, num_anchors))
+    center = tail("Mul", center, stride)
     size = tail("Exp", tail.slice(value, 2, 4, axis=2))
-    size = tail("Mul", size, tail.floats(anchor_sizes(scene, levels)))
+    size = tail("Mul", size, box_constants(scene, tail, anchor_sizes(scene, levels)))
     scores = scores_of(tail, tail("Sigmoid", tail.slice(value, 4, END, axis=2)))
     return _found(scene, maps, corners(tail, center, size), scores, num_anchors)
 
@@ -79,9 +84,8 @@ def yolov4_shares(scene: Scene, tail: Tail) -> Candidates | None:
     scores = [o for o in scene.outputs if o.shape == (num_boxes, num_classes)]
     if len(scores) != 1:
         return None
-    height, width = scene.size
-    flat = tail.reshape(boxes[0].name, 0, num_boxes, 4)
-    pixels = tail("Mul", flat, tail.floats([width, height, width, height]))
+    flat = tail.reshape(boxes[0].name, 0, -1, 4)
+    pixels = tail("Mul", flat, image_size(scene, tail))
     used = frozenset({boxes[0].name, scores[0].name})
     return Candidates(pixels, tail.swap(scores[0].name), num_boxes, num_classes, used)
 

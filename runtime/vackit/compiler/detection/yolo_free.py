@@ -6,7 +6,13 @@ yolov10_nms shares the maps, but its boxes are one to an object and need no supp
 
 import numpy as np
 
-from vackit.compiler.detection.cells import cell_corners, cell_strides, centered, rows
+from vackit.compiler.detection.cells import (
+    box_constants,
+    cell_corners,
+    cell_strides,
+    centered,
+    rows,
+)
 from vackit.compiler.detection.scene import Output, Scene
 from vackit.compiler.detection.select import Candidates
 from vackit.compiler.detection.tail import END, Tail
@@ -38,7 +44,7 @@ def distance_maps(scene: Scene, tail: Tail) -> Candidates | None:
     if not scene.has_tail("Sigmoid", maps[-1]):
         scores = tail("Sigmoid", scores)
     used = [output for part in maps for output in part]
-    boxes = _boxes(scene, tail, _expectation(tail, distances, scene.num_cells, bins))
+    boxes = _boxes(scene, tail, _expectation(tail, distances, bins))
     return _with_masks(scene, tail, boxes, tail.swap(scores), used)
 
 
@@ -81,19 +87,21 @@ def _distance_maps(scene: Scene) -> tuple[list[list[Output]], int] | None:
     return None
 
 
-def _expectation(tail: Tail, distances: str, num_boxes: int, bins: int) -> str:
+def _expectation(tail: Tail, distances: str, bins: int) -> str:
     if bins == 1:
         return distances
-    value = tail("Softmax", tail.reshape(distances, 0, num_boxes, 4, bins), axis=3)
+    value = tail("Softmax", tail.reshape(distances, 0, -1, 4, bins), axis=3)
     value = tail("Mul", value, tail.floats(np.arange(bins)))
     return tail("ReduceSum", value, tail.ints([3]), keepdims=0)
 
 
 def _boxes(scene: Scene, tail: Tail, distances: str) -> str:
-    middle = tail.floats(cell_corners(scene) + 0.5)
+    middle = box_constants(scene, tail, cell_corners(scene) + 0.5)
     first = tail("Sub", middle, tail.slice(distances, 0, 2, axis=2))
     last = tail("Add", middle, tail.slice(distances, 2, 4, axis=2))
-    return tail("Mul", tail.concat([first, last], axis=2), tail.floats(cell_strides(scene)))
+    return tail(
+        "Mul", tail.concat([first, last], axis=2), box_constants(scene, tail, cell_strides(scene))
+    )
 
 
 def _table(scene: Scene, tail: Tail, *, is_centered: bool) -> Candidates | None:

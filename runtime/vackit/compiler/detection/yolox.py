@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The head of YOLOX (and ByteTrack): yolox_nms."""
 
-from vackit.compiler.detection.cells import cell_corners, cell_strides, corners, rows
+from vackit.compiler.detection.cells import (
+    box_constants,
+    cell_corners,
+    cell_strides,
+    corners,
+    rows,
+)
 from vackit.compiler.detection.scene import Output, Scene
 from vackit.compiler.detection.select import Candidates
 from vackit.compiler.detection.tail import END, Tail
@@ -59,8 +65,9 @@ def _share(scene: Scene, tail: Tail, part: list[Output], channels: int) -> str:
 
 
 def _found(scene: Scene, tail: Tail, boxes: str, scores: str, used: frozenset[str]) -> Candidates:
-    stride = tail.floats(cell_strides(scene))
-    center = tail("Add", tail.slice(boxes, 0, 2, axis=2), tail.floats(cell_corners(scene)))
+    stride = box_constants(scene, tail, cell_strides(scene))
+    cell = box_constants(scene, tail, cell_corners(scene))
+    center = tail("Add", tail.slice(boxes, 0, 2, axis=2), cell)
     center = tail("Mul", center, stride)
     size = tail("Mul", tail("Exp", tail.slice(boxes, 2, 4, axis=2)), stride)
     return Candidates(

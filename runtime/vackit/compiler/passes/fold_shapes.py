@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from vackit.compiler.dynamic import is_dynamic
 from vackit.compiler.graph import (
     add_constant,
     attribute,
@@ -82,28 +83,22 @@ def _shape_values(graph: onnx.GraphProto) -> set[str]:
 
 
 def _runs(model: onnx.ModelProto, names: list[str]) -> list[dict[str, Values]]:
-    """Return the values of ``names`` for batches of two and three, or of the fixed batch."""
+    """Return the values of ``names`` for batches of two and three, or of the fixed batch.
+
+    Where sizes vary too, for examples of those.
+    """
     exposed = copy_model(model)
     for name in names:
         exposed.graph.output.append(onnx.ValueInfoProto(name=name))
     session = open_session(onnx.shape_inference.infer_shapes(exposed), "fold_shapes")
     is_free = any(isinstance((shape_of(v) or (0,))[0], str) for v in model.graph.input)
+    sizes = range(3) if is_dynamic(model.graph) else (0,)
     results = []
-    for batch in (2, 3) if is_free else (1,):
-        feeds = random_feeds(_sized(model.graph, batch), batch, 0)
-        outputs = run(session, feeds, "fold_shapes")
-        results.append({name: outputs[name] for name in names})
+    for size in sizes:
+        for batch in (2, 3) if is_free else (1,):
+            outputs = run(session, random_feeds(model.graph, batch, size), "fold_shapes")
+            results.append({name: outputs[name] for name in names})
     return results
-
-
-def _sized(graph: onnx.GraphProto, batch: int) -> onnx.GraphProto:
-    sized = onnx.GraphProto()
-    sized.input.extend(graph.input)
-    for value in sized.input:
-        dims = value.type.tensor_type.shape.dim
-        if dims and dims[0].HasField("dim_param"):
-            dims[0].dim_value = batch
-    return sized
 
 
 def _same(values: list[Values]) -> bool:
@@ -112,9 +107,9 @@ def _same(values: list[Values]) -> bool:
 
 def _reshape_target(node: onnx.NodeProto, name: str, values: list[Values]) -> Values | None:
     """Return a constant target for both batches: one place follows the batch."""
-    if node.op_type != "Reshape" or node.input[1] != name or values[0].shape != values[1].shape:
+    if node.op_type != "Reshape" or node.input[1] != name or len({v.shape for v in values}) > 1:
         return None
-    differs = np.flatnonzero(values[0] != values[1])
+    differs = np.flatnonzero(np.any([values[0] != other for other in values], axis=0))
     if len(differs) != 1 or (values[0] == -1).any() or attribute(node, "allowzero", 0):
         return None
     target = values[0].copy()
