@@ -75,6 +75,88 @@ def test_a_program_may_start_processes_of_its_own() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "[2, 4]\n", "")
 
 
+OPS = (
+    "from vackit.compat.vaststreamx.custom_ops.registry import register\n"
+    "@register('doubler')\n"
+    "def doubler(call):\n"
+    "    return [call.array(0) * 2]\n"
+)
+DOUBLE = (
+    "import vaststreamx as vsx\n"
+    "def double():\n"
+    "    op = vsx.CustomOperator('doubler', 'elf')\n"
+    "    return vsx.as_numpy(op.run_sync([vsx.from_numpy([1, 2])])[0]).tolist()\n"
+)
+
+
+def test_processes_of_a_program_find_the_modules_and_custom_operators() -> None:
+    Path("ops.py").write_text(OPS)
+    Path("other.py").write_text(f"{DOUBLE}print(double())\n")
+    Path("program.py").write_text(
+        f"{DOUBLE}"
+        "import multiprocessing, subprocess, sys\n"
+        "if __name__ == '__main__':\n"
+        "    for method in ('spawn', 'fork'):\n"
+        "        with multiprocessing.get_context(method).Pool(1) as pool:\n"
+        "            print(method, pool.apply(double))\n"
+        "    print(subprocess.check_output('python3 other.py', shell=True, text=True), end='')\n"
+        "    print(double())\n"
+    )
+    done = runstream("--ops", "ops.py", "program.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "spawn [2, 4]\nfork [2, 4]\n[2, 4]\n[2, 4]\n"
+
+
+def test_a_test_suite_runs_programs_by_their_interpreter() -> None:
+    # published suites start programs with PATH's python, and fail on anything on stderr
+    Path("program.py").write_text(
+        "import numpy as np, vaststreamx as vsx\n"
+        "print(np.zeros(2, np.int).dtype, vsx.set_device(0))\n"
+        "import warnings, logging, cv2\n"
+        "logging.getLogger('vackit.x').warning('kept back')\n"
+        "cv2.imread('not there.png')\n"
+        "warnings.warn('old', DeprecationWarning)\n"
+    )
+    Path("test_suite.py").write_text(
+        "import subprocess\n"
+        "def test_program():\n"
+        "    done = subprocess.run(['python3', 'program.py'], capture_output=True, text=True)\n"
+        "    assert (done.stdout, done.stderr) == ('int64 0\\n', '')\n"
+    )
+    done = runstream("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_suite.py")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    folder = runstream("--path").stdout.strip()
+    plain = subprocess.run(
+        [sys.executable, "program.py"], capture_output=True, text=True, timeout=120, check=False,
+        env={"PYTHONPATH": folder, "PYTHONWARNINGS": "ignore"},
+    )  # fmt: skip
+    assert (plain.stdout, plain.stderr) == ("int64 0\n", "")
+
+
+def test_threads_that_outlive_the_main_code_still_find_the_modules() -> None:
+    Path("program.py").write_text(
+        "import sys, threading\n"
+        "def late():\n"
+        "    threading.main_thread().join()\n"
+        "    import vaststreamx\n"
+        "    print(vaststreamx.set_device(0), sys.argv)\n"
+        "threading.Thread(target=late).start()\n"
+    )
+    done = runstream("./program.py", "a")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0 ['./program.py', 'a']\n", "")
+
+
+def test_a_profile_does_not_wait_for_a_pool_that_was_left_open() -> None:
+    Path("program.py").write_text(
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "pool = ThreadPoolExecutor(1)\n"
+        "pool.submit(print, 'pooled')\n"
+    )
+    done = runstream("--profile", "program.py")
+    assert (done.returncode, done.stdout) == (0, "pooled\n")
+    assert done.stderr.startswith("operator")
+
+
 def test_an_error_of_the_sample_is_a_message() -> None:
     cv2.imwrite("a.png", np.zeros((8, 8, 3), np.uint8))
     Path("info.json").write_text(

@@ -21,12 +21,13 @@ Run a Python program, or one of the samples that come with vackit, on a device.
 
 The program may import `vaststreamx`, the published interface, or `vaststream` and
 `vacl_stream`, that of 2023, though nothing of that name is installed; an installed one
-comes first, unless --emulate is given. Options of runstream
-stand before SCRIPT; everything after it is the program's own. An existing file wins over a
-sample of the same name. The exit code is the program's. Nothing is printed on stderr that
-the program did not print, unless -v or --profile is given."""
+comes first, unless --emulate is given. Programs that it starts find them too. Options of
+runstream stand before SCRIPT; everything after it is the program's own. An existing file
+wins over a sample of the same name. The exit code is the program's. Nothing is printed on
+stderr that the program did not print, unless -v or --profile is given."""
 _EXAMPLE = "runstream sample_cls.py --help"
 _WITH_VALUE = ("--device", "--ops", "--trace")
+_MODULE = "-m"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,8 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        "runstream", _DESCRIPTION, _EXAMPLE, usage="runstream [options] SCRIPT [arguments]"
-    )
+        "runstream", _DESCRIPTION, _EXAMPLE,
+        usage="runstream [options] SCRIPT [arguments]\n"
+        "       runstream [options] -m MODULE [arguments]",
+    )  # fmt: skip
     add = parser.add_argument
     add("script", metavar="SCRIPT", nargs="?", help="a path, or the name of a sample")
     add(
@@ -48,9 +51,14 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--emulate", action="store_true", help="pass over an installed vaststreamx")
     add("--list", action="store_true", help="list the samples and leave")
+    add(_MODULE, dest="module", metavar="MODULE", help="run a module, as python -m does")
     add(
         "--ops", metavar="FILE", action="append", default=[], type=Path,
         help="a Python file that registers custom operators; it runs first",
+    )  # fmt: skip
+    add(
+        "--path", action="store_true",
+        help="print the folder that lets python find the modules through PYTHONPATH",
     )  # fmt: skip
     add("--profile", action="store_true", help="print a table of all operators at the end")
     add("--trace", metavar="FILE", type=Path, help="write a Chrome trace (JSON) at the end")
@@ -65,33 +73,54 @@ def _split(argv: list[str]) -> tuple[list[str], list[str]]:
         if argv[i] == "--":
             i += 1
             break
+        if argv[i] == _MODULE:  # as with python, the module ends the options
+            return argv[: i + 2], argv[i + 2 :]
         i += 2 if argv[i] in _WITH_VALUE else 1
     return argv[: i + 1], argv[i + 1 :]
 
 
 def _run(args: argparse.Namespace, arguments: list[str]) -> int:
-    from vackit.cli.runstream_program import execute, quiet_libraries, search_path
-    from vackit.cli.runstream_report import recorded
+    from vackit.cli.runstream_modules import modules_folder
+    from vackit.compat.surroundings import quiet_libraries
 
     if args.list:
         return _list()
-    if args.script is None:
+    if args.path:
+        print(modules_folder())
+        return 0
+    if args.script is None and args.module is None:
         _parser().error("the following arguments are required: SCRIPT")
     # what the library would say is kept back: the program's stderr is its own
     configure_logging(args.verbose, quiet=True)
     if not args.verbose:
         quiet_libraries()
-    with (
-        _found(args.script) as path,
-        search_path(path, emulate=args.emulate),
-        recorded(profile=args.profile, trace=args.trace),
-    ):
+    return _run_program(args, arguments)
+
+
+def _run_program(args: argparse.Namespace, arguments: list[str]) -> int:
+    from vackit.cli.runstream_modules import set_search_path
+    from vackit.cli.runstream_program import execute, execute_module
+    from vackit.cli.runstream_report import recorded
+
+    with _found(args) as path, recorded(profile=args.profile, trace=args.trace):
+        set_search_path(path.parent if path else Path(), emulate=args.emulate)
         # on the program's search path: --emulate hides a card's module from the choice too
         _choose_device(args.device, args.verbose)
         for ops in args.ops:
-            if code := execute(ops, [], args.verbose, name="vackit_ops"):
+            if code := execute(ops, [str(ops)], args.verbose, name="vackit_ops"):
                 return code
-        return execute(path, arguments, args.verbose)
+        _hand_on(args.ops)
+        if path is None:
+            return execute_module(args.module, arguments, args.verbose)
+        return execute(path, [args.script, *arguments], args.verbose)
+
+
+def _hand_on(ops: Sequence[Path]) -> None:
+    """Let processes that the program starts find its custom operators."""
+    from vackit.compat.vaststreamx.custom_ops.files import set_files
+
+    if ops:
+        set_files(ops)
 
 
 def _list() -> int:
@@ -116,12 +145,16 @@ def _choose_device(spec: str | None, verbose: int) -> None:
 
 
 @contextlib.contextmanager
-def _found(script: str) -> Iterator[Path]:
+def _found(args: argparse.Namespace) -> Iterator[Path | None]:
+    """Yield the program's file; None where a module is to run."""
     from importlib import resources
 
-    path = Path(script)
-    if path.is_file():
-        yield path
+    script = args.script
+    if script is None:
+        yield None
+        return
+    if Path(script).is_file():
+        yield Path(script)
         return
     samples = _samples()
     if script not in samples:

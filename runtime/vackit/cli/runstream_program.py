@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a file as ``python FILE`` would, with the published modules on the search path."""
+"""Run a file as ``python FILE`` would, or a module as ``python -m MODULE``."""
 
-import contextlib
 import os
+import runpy
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING
@@ -15,79 +15,63 @@ from vackit.errors import VackitError
 if TYPE_CHECKING:
     from vackit.compat.vacl_stream.delivery import Loss
 
-# what OpenCV and the FFmpeg in it would print of their own
-_QUIET = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
 
-
-def quiet_libraries() -> None:
-    """Keep libraries that the program may import from printing; what is set already stays."""
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
-
-
-@contextlib.contextmanager
-def search_path(script: Path, *, emulate: bool) -> Iterator[None]:
-    """Let imports find what stands beside ``script``, and the published modules.
-
-    These come last, behind an installed module of the same name; with ``emulate`` they
-    come before it.
-    """
-    from vackit.compat import shims
-
-    published, before = list(shims.__path__), sys.path
-    installed = [*published, *before] if emulate else [*before, *published]
-    sys.path = [str(script.absolute().parent), *installed]
-    try:
-        yield
-    finally:
-        sys.path = before
-
-
-def execute(path: Path, arguments: list[str], verbose: int, name: str = "__main__") -> int:
+def execute(path: Path, argv: list[str], verbose: int, name: str = "__main__") -> int:
     """Run the file; return its exit code.
+
+    The module, ``sys.argv`` and the search path stay when it ends: threads that the program
+    has started may go on.
 
     Args:
         path: The file.
-        arguments: Its own.
+        argv: What it finds in ``sys.argv``.
         verbose: Show where an interrupt or an error came from.
         name: Of the module that it becomes.
     """
+    absolute = os.path.abspath(path)  # noqa: PTH100 - as python does: links stay
     module = ModuleType(name)
-    module.__dict__.update(__file__=str(path), __builtins__=__builtins__)
-    with _as_module(module, path, arguments):
-        try:
-            exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), module.__dict__)
-            code = 0
-        except SystemExit as error:
-            code = _exit_code(error)
-        except VackitError as error:
-            code = report_failure(error, verbose)
-        except KeyboardInterrupt as error:
-            if verbose:
-                _show(error)
-            losses = _losses()  # one of them may be what the program waited for in vain
-            code = report_failure(losses[0].error if losses else error, verbose)
-        except BaseException as error:
+    module.__dict__.update(__file__=absolute, __builtins__=__builtins__, __cached__=None)
+    sys.argv = argv
+    sys.modules[name] = module
+
+    def body() -> None:
+        exec(compile(path.read_bytes(), absolute, "exec", dont_inherit=True), module.__dict__)
+
+    return _ended(body, verbose)
+
+
+def execute_module(module: str, arguments: list[str], verbose: int) -> int:
+    """Run a module, or the ``__main__`` of a package; return its exit code."""
+    sys.argv = ["-m", *arguments]
+
+    def body() -> None:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+    return _ended(body, verbose)
+
+
+def _ended(body: Callable[[], None], verbose: int) -> int:
+    """Run a program; say what ended it, and return its exit code."""
+    try:
+        body()
+        code = 0
+    except SystemExit as error:
+        code = _exit_code(error)
+    except VackitError as error:
+        code = report_failure(error, verbose)
+    except KeyboardInterrupt as error:
+        if verbose:
             _show(error)
-            code = 1
+        losses = _losses()  # one of them may be what the program waited for in vain
+        code = report_failure(losses[0].error if losses else error, verbose)
+    except BaseException as error:
+        _show(error)
+        code = 1
     if not code:
         code = _report_losses(verbose)
     if code:
         _wake_readers()
     return code
-
-
-@contextlib.contextmanager
-def _as_module(module: ModuleType, path: Path, arguments: list[str]) -> Iterator[None]:
-    argv, before = sys.argv, sys.modules.get(module.__name__)
-    sys.argv = [str(path), *arguments]
-    sys.modules[module.__name__] = module
-    try:
-        yield
-    finally:
-        sys.argv = argv
-        if before is not None:
-            sys.modules[module.__name__] = before
 
 
 def _losses() -> "list[Loss]":
@@ -117,6 +101,6 @@ def _exit_code(error: SystemExit) -> int:
 
 def _show(error: BaseException) -> None:
     trace: TracebackType | None = error.__traceback__
-    if trace is not None:
-        trace = trace.tb_next  # the first frame is runstream's own
+    for _ in range(2):  # the first frames are runstream's own
+        trace = trace.tb_next if trace is not None else None
     sys.excepthook(type(error), error.with_traceback(trace), trace)

@@ -4,6 +4,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from concurrent.futures import thread as pool
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 def recorded(*, profile: bool, trace: Path | None) -> Iterator[None]:
     """Record the block; then print the table to stderr, and write the trace.
 
-    The program's threads are waited for first, as Python does at its end.
+    The program's threads are waited for first, as Python does at its end; not those of pools
+    that it left open, which wait for work until Python itself ends them.
     """
     if not profile and trace is None:
         yield
@@ -28,7 +30,8 @@ def recorded(*, profile: bool, trace: Path | None) -> Iterator[None]:
     with recording() as recorder:
         yield
         for thread in threading.enumerate():
-            if not thread.daemon and thread is not threading.current_thread():
+            is_own = not thread.daemon and thread is not threading.current_thread()
+            if is_own and thread not in pool._threads_queues:
                 thread.join()
     if profile:
         for line in _table(recorder.profile()):

@@ -3,6 +3,7 @@
 
 ``VACKIT_DEVICE``     the device where a caller leaves the choice open
 ``VACKIT_PLUGINS``    narrows the plug-ins: ``none``, or device or distribution names
+``VACKIT_OPS``        files with custom operators for programs, as ``PATH`` lists folders
 ``VACKIT_CACHE_DIR``  where calibration statistics are kept
 ``XDG_CACHE_HOME``    the folder of all caches where ``VACKIT_CACHE_DIR`` says nothing
 """
@@ -12,6 +13,7 @@ from pathlib import Path
 
 DEVICE_VARIABLE = "VACKIT_DEVICE"
 PLUGINS_VARIABLE = "VACKIT_PLUGINS"
+OPS_VARIABLE = "VACKIT_OPS"
 CACHE_VARIABLE = "VACKIT_CACHE_DIR"
 
 

@@ -17,7 +17,14 @@ Output = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VACKIT_DEVICE", "")  # restored afterwards, whatever the command sets
+    # restored afterwards, whatever the command sets; it leaves its marks, as threads of a
+    # program may outlive it
+    for name in ("VACKIT_DEVICE", "VACKIT_OPS", "PYTHONPATH", "PYTHONWARNINGS"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     yield
     logging.getLogger("vackit").setLevel(logging.NOTSET)
 
@@ -42,10 +49,50 @@ def test_runstream_runs_the_program_as_main(capsys: Output, tmp_path: Path) -> N
         "print(__name__, __file__, sys.modules['__main__'].__dict__ is globals(), beside.VALUE)\n"
     )
     script("VALUE = 5", "beside.py")
-    before = (sys.argv, sys.path, sys.modules["__main__"])
     assert main([program]) == 0
-    assert capsys.readouterr().out == "__main__ program.py True 5\n"
-    assert before == (sys.argv, sys.path, sys.modules["__main__"])
+    assert capsys.readouterr().out == f"__main__ {tmp_path / program} True 5\n"
+
+
+def test_runstream_searches_the_programs_folder_and_not_its_own(
+    capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/opt/bin/runstream"])
+    monkeypatch.setattr(sys, "path", ["/opt/bin", *sys.path])
+    assert main([script("import sys; print(sys.path[0], '/opt/bin' in sys.path)")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path} False\n"
+    monkeypatch.setattr(sys, "argv", ["/elsewhere/runstream"])
+    monkeypatch.setattr(sys, "path", ["/opt/bin", *sys.path])
+    assert main([script("import sys; print('/opt/bin' in sys.path)")]) == 0
+    assert capsys.readouterr().out == "True\n"
+
+
+def test_runstream_runs_a_module(capsys: Output, tmp_path: Path) -> None:
+    script("import sys; print(__name__, sys.argv[1:], sys.path[0]); sys.exit(4)", "tool.py")
+    assert main(["--emulate", "-m", "tool", "-m", "--device", "x"]) == 4
+    assert capsys.readouterr() == (f"__main__ ['-m', '--device', 'x'] {tmp_path}\n", "")
+    assert main(["-m"]) == 2
+    assert "argument -m: expected one argument" in capsys.readouterr().err
+    assert main(["-m", "no_such_module"]) == 1
+    assert "No module named no_such_module" in capsys.readouterr().err
+
+
+def test_runstream_prints_the_folder_of_the_modules(capsys: Output) -> None:
+    assert main(["--path"]) == 0
+    folder = Path(capsys.readouterr().out.rstrip("\n"))
+    assert (folder / "vaststreamx.py").is_file()
+
+
+def test_runstream_keeps_warnings_of_age_back(capsys: Output) -> None:
+    # what newer versions of Python say of older programs; the program's own words stay
+    program = script(
+        "import sys, warnings\n"
+        "exec(compile('1 is 1', 'x', 'exec'))\n"
+        "warnings.warn('old', DeprecationWarning)\n"
+        "print('mine', file=sys.stderr)\n"
+    )
+    assert main([program]) == 0
+    assert capsys.readouterr().err == "mine\n"
+    assert "ignore::DeprecationWarning" in os.environ["PYTHONWARNINGS"]
 
 
 def test_runstream_hands_the_device_over(capsys: Output) -> None:
@@ -93,29 +140,31 @@ def test_runstream_ends_as_the_program_ends(
     assert capsys.readouterr() == ("", message)
 
 
-def test_runstream_shows_the_programs_traceback_without_its_own_frames(capsys: Output) -> None:
+def test_runstream_shows_the_programs_traceback_without_its_own_frames(
+    capsys: Output, tmp_path: Path
+) -> None:
     program = script("def fail():\n    raise ValueError('mine')\n\nfail()\n")
     assert main([program]) == 1
     assert capsys.readouterr().err == (
         "Traceback (most recent call last):\n"
-        '  File "program.py", line 4, in <module>\n'
+        f'  File "{tmp_path}/program.py", line 4, in <module>\n'
         "    fail()\n"
-        '  File "program.py", line 2, in fail\n'
+        f'  File "{tmp_path}/program.py", line 2, in fail\n'
         "    raise ValueError('mine')\n"
         "ValueError: mine\n"
     )
 
 
-def test_runstream_shows_a_syntax_error_as_python_does(capsys: Output) -> None:
+def test_runstream_shows_a_syntax_error_as_python_does(capsys: Output, tmp_path: Path) -> None:
     assert main([script("def broken(:\n")]) == 1
     err = capsys.readouterr().err
-    assert err.startswith('  File "program.py", line 1\n')
+    assert err.startswith(f'  File "{tmp_path}/program.py", line 1\n')
     assert err.endswith("SyntaxError: invalid syntax\n")
 
 
 def test_runstream_shows_where_an_interrupt_came_when_verbose(capsys: Output) -> None:
     assert main(["-v", script("raise KeyboardInterrupt")]) == 130
-    assert 'File "program.py", line 1' in capsys.readouterr().err
+    assert 'program.py", line 1' in capsys.readouterr().err
 
 
 def test_runstream_prefers_an_existing_path_over_a_sample(capsys: Output) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from vackit.compat.vaststreamx.custom_ops.files import load_files
 from vackit.compat.vaststreamx.image import Image
 from vackit.compat.vaststreamx.tensor import Tensor
 from vackit.errors import StreamError
@@ -110,6 +111,7 @@ def find_op(name: str) -> CustomOp:
     Raises:
         StreamError: There is none; says what it would take.
     """
+    load_files()
     if name in _added:
         return _added[name]
     if name in _BUILTINS:

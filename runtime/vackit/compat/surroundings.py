@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a program finds around it beside the published modules: quiet libraries, older names.
+
+The modules that programs import (`vackit.compat.shims`) prepare all of it when they are
+imported, so a program has it whether `runstream` runs it, another program that it started,
+or ``python`` with their folder on ``PYTHONPATH``.
+"""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+# what OpenCV and the FFmpeg in it would print of their own
+_QUIET = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
+# what newer versions of Python and of libraries say of programs older than they are
+_AGE_WARNINGS = (SyntaxWarning, DeprecationWarning)
+
+
+def prepare() -> None:
+    """Make a process ready for a program; twice is harmless.
+
+    Where the log of the library has a handler already, somebody has chosen what is said:
+    then nothing is silenced.
+    """
+    logger = logging.getLogger("vackit")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+        logger.propagate = False
+        quiet_libraries()
+        _quiet_opencv()
+    restore_numpy_names()
+
+
+def quiet_libraries() -> None:
+    """Keep libraries from printing, here and in processes started from here.
+
+    What the environment or ``python -W`` say already stays.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    if not sys.warnoptions:
+        for kind in _AGE_WARNINGS:
+            warnings.simplefilter("ignore", kind)
+        spoken = ",".join(f"ignore::{kind.__name__}" for kind in _AGE_WARNINGS)
+        os.environ["PYTHONWARNINGS"] = os.environ.get("PYTHONWARNINGS") or spoken
+
+
+def _quiet_opencv() -> None:
+    """Silence an OpenCV that was imported before its variable was set."""
+    opencv = sys.modules.get("cv2")
+    if opencv is not None and os.environ["OPENCV_LOG_LEVEL"] == _QUIET["OPENCV_LOG_LEVEL"]:
+        opencv.utils.logging.setLogLevel(opencv.utils.logging.LOG_LEVEL_SILENT)
+
+
+def restore_numpy_names() -> None:
+    """Give numpy the names back that programs use and newer versions have dropped."""
+    import numpy
+
+    for name, value in _dropped_names(numpy).items():
+        # hasattr() would ask numpy's __getattr__, which warns of some
+        if name not in vars(numpy):
+            setattr(numpy, name, value)
+
+
+def _dropped_names(np: Any) -> dict[str, Any]:
+    same: dict[str, Any] = {
+        "bool": bool, "int": int, "float": float, "complex": complex, "object": object,
+        "str": str, "long": int, "unicode": str,
+        "bool8": np.bool_, "float_": np.float64, "complex_": np.complex128,
+        "string_": np.bytes_, "unicode_": np.str_,
+        "Inf": np.inf, "Infinity": np.inf, "infty": np.inf, "PINF": np.inf, "NINF": -np.inf,
+        "NaN": np.nan, "NAN": np.nan,
+        "product": np.prod, "cumproduct": np.cumprod, "sometrue": np.any, "alltrue": np.all,
+        "round_": np.round, "mat": np.asmatrix,
+    }  # fmt: skip
+    made: dict[str, Callable[..., Any]] = {
+        "in1d": lambda a, b, **options: np.isin(np.ravel(a), b, **options),
+        "asfarray": lambda a, dtype=np.float64: np.asarray(a, dtype),
+        "trapz": lambda y, *rest, **options: np.trapezoid(y, *rest, **options),
+        "row_stack": lambda arrays: np.vstack(arrays),
+        "msort": lambda a: np.sort(a, axis=0),
+        "asscalar": lambda a: a.item(),
+    }
+    return {**same, **made}
