@@ -65,8 +65,15 @@ def random_sample(
         text = f"a random {height}x{width} image ({vdsp.image_format})"
         return arrange(image, vdsp.image_format), text
     _check_shapes(program.inputs, shapes)
-    tensors = [_tensor(rng, spec) for spec in program.inputs]
-    return tensors, f"random {', '.join(str(spec) for spec in program.inputs)}"
+    sizes = [
+        _sample_shape(spec, shapes[i] if shapes else ()) for i, spec in enumerate(program.inputs)
+    ]
+    tensors = [_tensor(rng, spec, size) for spec, size in zip(program.inputs, sizes, strict=True)]
+    text = ", ".join(
+        f"{spec} of {list(size)}" if spec.is_dynamic else str(spec)
+        for spec, size in zip(program.inputs, sizes, strict=True)
+    )
+    return tensors, f"random {text}"
 
 
 def image_size(program: "Program", shapes: Sequence[Shape]) -> tuple[int, int]:
@@ -99,9 +106,9 @@ def _is_size(value: Any) -> bool:
 def _check_shapes(specs: "Sequence[TensorSpec]", shapes: Sequence[Shape]) -> None:
     if not shapes:
         return
-    own = [spec.sample_shape for spec in specs]
-    fits = len(shapes) == len(own) and all(
-        shape in (want, want[1:]) for shape, want in zip(shapes, own, strict=True)
+    fits = len(shapes) == len(specs) and all(
+        _sample_shape(spec, shape) in (shape, (1, *shape))
+        for shape, spec in zip(shapes, specs, strict=True)
     )
     if not fits:
         raise UsageError(
@@ -111,13 +118,19 @@ def _check_shapes(specs: "Sequence[TensorSpec]", shapes: Sequence[Shape]) -> Non
         )
 
 
-def _tensor(rng: "np.random.Generator", spec: "TensorSpec") -> "NDArray[Any]":
+def _sample_shape(spec: "TensorSpec", shape: Shape) -> Shape:
+    """Return the shape of one sample: of a model of several sizes the one asked for."""
+    asked = shape if len(shape) == len(spec.shape) else (1, *shape)
+    return asked if asked[0] == 1 and spec.accepts(asked) else spec.sample_shape
+
+
+def _tensor(rng: "np.random.Generator", spec: "TensorSpec", size: Shape) -> "NDArray[Any]":
     import numpy as np
 
     dtype = np.dtype(spec.dtype)
     if dtype.kind == "f":
-        return rng.random(spec.sample_shape, dtype=np.float32).astype(dtype)
-    return rng.integers(0, 2, spec.sample_shape).astype(dtype)
+        return rng.random(size, dtype=np.float32).astype(dtype)
+    return rng.integers(0, 2, size).astype(dtype)
 
 
 def _text(shapes: Sequence[Shape]) -> str:

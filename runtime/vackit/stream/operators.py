@@ -6,8 +6,10 @@ inputs for that one sample, in the model's order, each with a leading 1. All ope
 thread-safe: a stream's workers call them at once.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from itertools import groupby
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,8 @@ from vackit.tensors import FLOAT_DTYPES, TensorSpec
 from vackit.vdsp.fusion import FusionOperator
 
 Tensors = list[NDArray[Any]]
+# operators kept for sizes that samples ask for
+_MOST_SIZES = 64
 
 
 class Operator(Protocol):
@@ -31,6 +35,9 @@ class Operator(Protocol):
 class ImageOperator:
     """The vdsp params' fused preprocessing in front of an image model.
 
+    A model of several sizes gets images of the size that the vdsp params say, else of its
+    largest; a sample's parameter ``input_size=(height, width)`` says another.
+
     Args:
         vdsp: What to do with an image.
         program: The model that takes the result; it decides dtype and default size.
@@ -40,16 +47,36 @@ class ImageOperator:
     """
 
     def __init__(self, vdsp: VdspParams, program: Program) -> None:
-        spec = _image_input(program)
-        _, _, height, width = spec.sample_shape
+        self._spec = _image_input(program)
+        self._vdsp = vdsp
         self.name = vdsp.op_type
-        dtype: Literal["float16", "float32"] = "float16" if spec.dtype == "float16" else "float32"
-        self._operator = FusionOperator(vdsp, (height, width), dtype)
-        _check_fit(vdsp, self._operator.output_shape, spec)
+        self._operator = self._made(vdsp)
+        self._of_size: dict[tuple[int, int], FusionOperator] = {}
 
     def __call__(self, sample: Any, params: Mapping[str, Any]) -> Tensors:
         """Preprocess an image (uint8, arranged as the vdsp params' image format says)."""
+        if "input_size" in params:
+            params = dict(params)
+            operator = self._sized(params.pop("input_size"))
+            return [operator(sample, **params)[np.newaxis]]
         return [self._operator(sample, **params)[np.newaxis]]
+
+    def _made(self, vdsp: VdspParams) -> FusionOperator:
+        _, _, height, width = self._spec.sample_shape
+        is_half = self._spec.dtype == "float16"
+        operator = FusionOperator(vdsp, (height, width), "float16" if is_half else "float32")
+        _check_fit(vdsp, operator.output_shape, self._spec)
+        return operator
+
+    def _sized(self, size: tuple[int, int]) -> FusionOperator:
+        """Return the operator that makes tensors of ``size``."""
+        operator = self._of_size.get(size)
+        if operator is None:
+            operator = self._made(dataclasses.replace(self._vdsp, output_size=size))
+            if len(self._of_size) >= _MOST_SIZES:
+                self._of_size.clear()
+            self._of_size[size] = operator
+        return operator
 
 
 class TensorOperator:
@@ -81,6 +108,7 @@ class ModelOperator:
         self.name = program.artifact.manifest.name
         self._inputs = [spec.name for spec in program.inputs]
         self._outputs = [spec.name for spec in program.outputs]
+        self._varies = any(spec.is_dynamic for spec in program.inputs)
 
     def __call__(self, batch: Sequence[Tensors]) -> list[Tensors]:
         """Execute prepared samples together.
@@ -97,12 +125,20 @@ class ModelOperator:
             return [self._infer(tensors) for tensors in batch]
         if len(batch) == 1:
             return [self._infer(batch[0])]
+        if self._varies and len({_shapes(tensors) for tensors in batch}) > 1:
+            # those of one size side by side go together
+            parts = [list(part) for _, part in groupby(batch, _shapes)]
+            return [results for part in parts for results in self(part)]
         outputs = self._infer([np.concatenate(parts) for parts in zip(*batch, strict=True)])
         return [[output[i : i + 1] for output in outputs] for i in range(len(batch))]
 
     def _infer(self, tensors: Tensors) -> Tensors:
         results = self.program.infer(dict(zip(self._inputs, tensors, strict=True)))
         return [results[name] for name in self._outputs]
+
+
+def _shapes(tensors: Tensors) -> tuple[tuple[int, ...], ...]:
+    return tuple(tensor.shape for tensor in tensors)
 
 
 def _image_input(program: Program) -> TensorSpec:
@@ -119,7 +155,7 @@ def _image_input(program: Program) -> TensorSpec:
 
 def _check_fit(vdsp: VdspParams, made: tuple[int, ...], spec: TensorSpec) -> None:
     wanted = spec.sample_shape[1:]
-    if tuple(made) != wanted:
+    if not spec.accepts((1, *made)):
         raise StreamError(
             f"vdsp output {tuple(made)} (channels, OimageHeight, OimageWidth) does not fit "
             f"the model's input {spec}",
@@ -139,7 +175,12 @@ def _fitted(array: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
             f"input {spec} takes floats, got {array.dtype} of shape {array.shape}",
             hint="give --vdsp_params to have images preprocessed",
         )
-    if array.shape not in (wanted, wanted[1:]):
+    if spec.is_dynamic:
+        fits = spec.accepts(array.shape) and len(array) == wanted[0]
+        wanted = array.shape if fits else (1, *array.shape)
+        if not spec.accepts(wanted):
+            raise StreamError(f"input {spec} takes one sample, got shape {array.shape}")
+    elif array.shape not in (wanted, wanted[1:]):
         raise StreamError(f"input {spec} takes one sample of shape {wanted[1:]}, got {array.shape}")
     array = array.reshape(wanted)
     if array.dtype == dtype:

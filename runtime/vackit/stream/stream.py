@@ -73,7 +73,8 @@ class Stream:
         Args:
             sample: What the graph's first operator takes. It must stay unchanged until
                 the future is done.
-            params: For this sample alone (``crop_resize_ext=``, ``rgb_letterbox_ext=``).
+            params: For this sample alone (``crop_resize_ext=``, ``rgb_letterbox_ext=``; of
+                a model of several sizes ``input_size=``).
 
         Returns:
             A future of the sample's outputs: one array per model output, in the model's

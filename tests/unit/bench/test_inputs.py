@@ -95,3 +95,14 @@ def test_random_sample_refuses_shapes_that_are_not_the_models(
 ) -> None:
     with pytest.raises(UsageError, match=r"does not fit the model's inputs: x \[N, 3, 8, 6\]"):
         random_sample(program(IMAGE), None, shapes)
+
+
+def test_random_sample_of_several_sizes_takes_the_one_asked_for() -> None:
+    bounds = ((1, 3, 8, 8), (1, 3, 16, 0))
+    several = program(TensorSpec("x", (None, 3, None, None), "float32", "NCHW", *bounds))
+    tensors, text = random_sample(several, None, [(3, 12, 40)])
+    assert tensors[0].shape == (1, 3, 12, 40)
+    assert text == "random x [N, 3, 8..16, 8..] float32 of [1, 3, 12, 40]"
+    assert random_sample(several, None, [])[0][0].shape == (1, 3, 16, 8)
+    with pytest.raises(UsageError, match="does not fit the model's inputs"):
+        random_sample(several, None, [(3, 20, 40)])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What turns samples into model inputs, and the model operator."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,15 @@ def test_graph_after_reports_the_place_of_the_sample(
     graph = make_graph(program).after(read, lambda name: f"list:3: {name}")
     with pytest.raises(DataError, match=message):
         graph.prepare("a.npz", {})
+
+
+def test_samples_of_several_sizes_share_a_batch_where_they_are_alike(
+    make_program: Any, device: Any
+) -> None:
+    bounds = ((1, 1), (1, 4))
+    spec = TensorSpec("x", (None, None), "float32", "", *bounds)
+    operator = ModelOperator(make_program((spec,), (dataclasses.replace(spec, name="y"),)))
+    rows = [np.full((1, size), i, np.float32) for i, size in enumerate((2, 2, 4, 2))]
+    results = operator([[row] for row in rows])
+    assert [one.tolist() for (one,) in results] == [(2 * row).tolist() for row in rows]
+    assert device.batches == [[0.0, 1.0], [2.0], [3.0]]

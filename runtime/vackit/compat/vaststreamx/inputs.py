@@ -13,6 +13,7 @@ from vackit.tensors import TensorSpec
 from vackit.vdsp.layout884 import untile_activation, untile_matrix
 
 Arrays = list[NDArray[Any]]
+Shapes = tuple[tuple[int, ...], ...]
 
 # Names by which exporters call the inputs of text models, for `token_arrays`
 _MASKS = ("attention_mask", "input_mask", "mask", "attn_mask")
@@ -20,8 +21,16 @@ _TYPES = ("token_type_ids", "segment_ids", "token_type", "type_ids", "segments")
 _IDS = ("input_ids", "ids", "input_word_ids", "tokens", "input", "text")
 
 
-def plain_arrays(tensors: Sequence[Tensor], specs: Sequence[TensorSpec]) -> Arrays:
+def plain_arrays(
+    tensors: Sequence[Tensor], specs: Sequence[TensorSpec], shapes: Shapes = ()
+) -> Arrays:
     """Return one array per input, each in its input's shape; tile layouts are undone.
+
+    Args:
+        tensors: What a program passes for one sample.
+        specs: Of the model's inputs.
+        shapes: Of a dynamic model, those that the program has chosen; empty: its own where
+            they fit, else the largest.
 
     Raises:
         StreamError: There are more or fewer tensors than inputs.
@@ -31,11 +40,24 @@ def plain_arrays(tensors: Sequence[Tensor], specs: Sequence[TensorSpec]) -> Arra
             f"the model takes {len(specs)} inputs ({', '.join(map(str, specs))}), "
             f"got {len(tensors)} tensors"
         )
-    return [_plain(tensor, spec) for tensor, spec in zip(tensors, specs, strict=True)]
+    wanted = [
+        shapes[i] if shapes else _wanted(tensor, spec)
+        for i, (tensor, spec) in enumerate(zip(tensors, specs, strict=True))
+    ]
+    return [_plain(tensor, shape) for tensor, shape in zip(tensors, wanted, strict=True)]
 
 
-def _plain(tensor: Tensor, spec: TensorSpec) -> NDArray[Any]:
-    wanted = spec.sample_shape
+def _wanted(tensor: Tensor, spec: TensorSpec) -> tuple[int, ...]:
+    """Return the shape that a tensor is to have: of a dynamic input its own where it fits."""
+    if spec.is_dynamic:
+        for array in (tensor.array, *tensor.plain):
+            for shape in (array.shape, (1, *array.shape)):
+                if spec.accepts(shape) and shape[0] == 1:
+                    return shape
+    return spec.sample_shape
+
+
+def _plain(tensor: Tensor, wanted: tuple[int, ...]) -> NDArray[Any]:
     fitting = (array for array in (tensor.array, *tensor.plain) if _fits(array.shape, wanted))
     for array in fitting:
         return array.reshape(wanted)
@@ -58,7 +80,9 @@ def _untiled(array: NDArray[Any], wanted: tuple[int, ...]) -> NDArray[Any]:
     raise StreamError(f"the model takes a sample of shape {wanted}, got {array.shape}")
 
 
-def token_arrays(tensors: Sequence[Tensor], specs: Sequence[TensorSpec]) -> Arrays:
+def token_arrays(
+    tensors: Sequence[Tensor], specs: Sequence[TensorSpec], shapes: Shapes = ()
+) -> Arrays:
     """Return what a text model takes of the 3 or 6 token tensors that programs make.
 
     Programs pass token ids, token types and the mask, and as a card's compiler wants it the
@@ -71,7 +95,8 @@ def token_arrays(tensors: Sequence[Tensor], specs: Sequence[TensorSpec]) -> Arra
         StreamError: There are too few tensors for the model, or a shape does not fit.
     """
     if len(tensors) == len(specs) and len(specs) not in (2, 3):
-        return [_cast(tensor, spec) for tensor, spec in zip(tensors, specs, strict=True)]
+        pairs = enumerate(zip(tensors, specs, strict=True))
+        return [_cast(tensor, spec, shapes[i : i + 1]) for i, (tensor, spec) in pairs]
     roles = _roles(tensors)
     chosen = []
     for index, spec in enumerate(specs):
@@ -81,7 +106,7 @@ def token_arrays(tensors: Sequence[Tensor], specs: Sequence[TensorSpec]) -> Arra
                 f"no token tensor for the model's input {spec}; got {len(tensors)}",
                 hint="pass token ids, token types and mask",
             )
-        chosen.append(_cast(tensor, spec))
+        chosen.append(_cast(tensor, spec, shapes[index : index + 1]))
     return chosen
 
 
@@ -102,8 +127,8 @@ def _roles(tensors: Sequence[Tensor]) -> dict[str, Tensor]:
     return {"ids": tensors[0], "types": second, "mask": third}
 
 
-def _cast(tensor: Tensor, spec: TensorSpec) -> NDArray[Any]:
-    wanted = spec.sample_shape
+def _cast(tensor: Tensor, spec: TensorSpec, chosen: Shapes) -> NDArray[Any]:
+    wanted = chosen[0] if chosen else _wanted(tensor, spec)
     if not _fits(tensor.array.shape, wanted):
         raise StreamError(f"input {spec} takes a sample of shape {wanted}, got {tensor.shape}")
     return tensor.array.reshape(wanted).astype(spec.dtype)

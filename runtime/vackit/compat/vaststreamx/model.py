@@ -6,10 +6,15 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
 from vackit.artifact.store import MANIFEST_SUFFIX, Artifact, part_path, prefix_of
 from vackit.compat.vaststreamx.context import open_device
+from vackit.devices.base import Program
 from vackit.errors import ArtifactError, StreamError
 from vackit.tensors import TensorSpec
+
+Shapes = tuple[tuple[int, ...], ...]
 
 _DYNAMIC_SUFFIX = "_module_info.json"
 _PARTS = (_DYNAMIC_SUFFIX, ".so", ".params", ".json")
@@ -40,6 +45,8 @@ class Model:
         self.program = device.load(artifact)
         self.artifact: Artifact = artifact
         self._batch_size = 1
+        self._input_shapes: Shapes = ()  # as a program has chosen them for a dynamic model
+        self._output_shapes: Shapes = ()
         self.set_batch_size(batch_size)
 
     @property
@@ -64,13 +71,26 @@ class Model:
 
     @property
     def input_shape(self) -> list[list[int]]:
-        """Return the inputs' shapes; the batch axis, where there is one, is `batch_size`."""
-        return [self._shape(spec) for spec in self.program.inputs]
+        """Return the inputs' shapes; the batch axis, where there is one, is `batch_size`.
+
+        Of a dynamic model those of `set_input_shape`, before that the largest.
+        """
+        return self._shapes(self.program.inputs, self._input_shapes)
 
     @property
     def output_shape(self) -> list[list[int]]:
-        """Return the outputs' shapes; the batch axis, where there is one, is `batch_size`."""
-        return [self._shape(spec) for spec in self.program.outputs]
+        """Return the outputs' shapes; the batch axis, where there is one, is `batch_size`.
+
+        Of a dynamic model those that its `input_shape` leads to.
+        """
+        if self._input_shapes and not self._output_shapes:
+            self._output_shapes = self._run_shapes()
+        return self._shapes(self.program.outputs, self._output_shapes)
+
+    @property
+    def chosen_shapes(self) -> Shapes:
+        """Return what `set_input_shape` has chosen for one sample; empty where it has not."""
+        return self._input_shapes
 
     @property
     def address(self) -> int:
@@ -88,31 +108,63 @@ class Model:
         self._batch_size = number
 
     def set_input_shape(self, shapes: Sequence[Sequence[int]]) -> None:
-        """Accept the shapes that the artifact was built for, any batch.
+        """Choose the shapes of a dynamic model; others accept the one they were built for.
+
+        Args:
+            shapes: One per input, with any batch.
 
         Raises:
-            StreamError: They are others: an artifact has one shape.
+            StreamError: The artifact was not built for them.
         """
-        given = [tuple(int(size) for size in shape) for shape in shapes]
-        fits = len(given) == self.input_count and all(
-            len(shape) == len(spec.shape) and shape[1:] == spec.sample_shape[1:]
-            for shape, spec in zip(given, self.program.inputs, strict=True)
-        )
-        if not fits:
-            built = ", ".join(str(spec) for spec in self.program.inputs)
-            raise StreamError(
-                f"input shapes {[list(shape) for shape in given]} are asked for, the artifact "
-                f"was built for {built}",
-                where=self.artifact.prefix,
-                hint="build an artifact for this shape: set frontend.shape in the build YAML",
-            )
+        chosen = checked_shapes(shapes, self.program)
+        if any(spec.is_dynamic for spec in self.program.inputs):
+            self._input_shapes, self._output_shapes = chosen, ()
 
-    def _shape(self, spec: TensorSpec) -> list[int]:
-        has_batch = spec.shape and (spec.shape[0] is None or spec.layout == "NCHW")
-        return [self._batch_size, *spec.sample_shape[1:]] if has_batch else [*spec.sample_shape]
+    def _shapes(self, specs: Sequence[TensorSpec], chosen: Shapes) -> list[list[int]]:
+        samples = chosen or [spec.sample_shape for spec in specs]
+        return [
+            [self._batch_size, *sample[1:]] if _has_batch(spec) else [*sample]
+            for spec, sample in zip(specs, samples, strict=True)
+        ]
+
+    def _run_shapes(self) -> Shapes:
+        """Return the outputs' shapes of one sample of zeros."""
+        pairs = zip(self.program.inputs, self._input_shapes, strict=True)
+        made = self.program.infer({spec.name: np.zeros(one, spec.dtype) for spec, one in pairs})
+        return tuple(made[spec.name].shape for spec in self.program.outputs)
 
     def __repr__(self) -> str:
         return f"Model('{self.artifact.prefix}', batch_size={self._batch_size})"
+
+
+def checked_shapes(shapes: Sequence[Sequence[int]], program: Program) -> Shapes:
+    """Return the shapes of one sample per input that ``shapes`` mean, whatever their batch.
+
+    Raises:
+        StreamError: The artifact was not built for them.
+    """
+    try:
+        given = [tuple(operator.index(size) for size in shape) for shape in shapes]
+    except TypeError as error:
+        raise StreamError(
+            f"input shapes are {shapes!r}, expected one list of whole numbers per input"
+        ) from error
+    alone = [(1, *shape[1:]) if spec.shape[:1] in ((None,), (1,)) else shape
+             for shape, spec in zip(given, program.inputs, strict=False)]  # fmt: skip
+    pairs = list(zip(alone, program.inputs, strict=False))
+    if len(given) != len(program.inputs) or not all(spec.accepts(one) for one, spec in pairs):
+        built = ", ".join(str(spec) for spec in program.inputs)
+        raise StreamError(
+            f"input shapes {[list(shape) for shape in given]} are asked for, the artifact "
+            f"was built for {built}",
+            where=program.artifact.prefix,
+            hint="build an artifact for this shape: set frontend.shape in the build YAML",
+        )
+    return tuple(alone)
+
+
+def _has_batch(spec: TensorSpec) -> bool:
+    return bool(spec.shape) and (spec.shape[0] is None or spec.layout == "NCHW")
 
 
 def _prefix(given: str | PathLike[str] | Mapping[str, str]) -> Path:

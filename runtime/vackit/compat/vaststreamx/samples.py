@@ -17,6 +17,7 @@ from vackit.compat.vaststreamx.attributes import FORMAT_OF_TYPE
 from vackit.compat.vaststreamx.enums import ImageFormat, ImageType, OpType
 from vackit.compat.vaststreamx.image import Image
 from vackit.compat.vaststreamx.inputs import Arrays, plain_arrays, token_arrays
+from vackit.compat.vaststreamx.model import Model, Shapes, checked_shapes
 from vackit.compat.vaststreamx.operators import Operator
 from vackit.compat.vaststreamx.pixels import INTERLEAVED, PLANAR
 from vackit.compat.vaststreamx.tensor import Tensor
@@ -69,7 +70,7 @@ class Prepare:
 
 def make_samples(
     operator: Operator | None,
-    program: Program,
+    model: Model,
     inputs: Sequence[Any],
     params: Mapping[str, Sequence[Any]],
 ) -> list[Sample]:
@@ -82,51 +83,52 @@ def make_samples(
         raise StreamError(
             f"a stream runs a list of images, or of lists of tensors; got {type(inputs).__name__}"
         )
-    rows = _rows(params, len(inputs), program)
-    return [_sample(operator, program, one, row) for one, row in zip(inputs, rows, strict=True)]
+    rows = _rows(params, len(inputs))
+    shapes = _shapes(params, len(inputs), model)
+    return [
+        _sample(operator, model.program, one, row, shape)
+        for one, row, shape in zip(inputs, rows, shapes, strict=True)
+    ]
 
 
-def _rows(
-    params: Mapping[str, Sequence[Any]], count: int, program: Program
-) -> list[dict[str, Any]]:
+def _rows(params: Mapping[str, Sequence[Any]], count: int) -> list[dict[str, Any]]:
     for name, values in params.items():
         if name not in PARAMETERS:
             known = ", ".join(PARAMETERS)
             raise StreamError(f"there is no run-time parameter '{name}'; there are: {known}")
         if len(values) != count:
             raise StreamError(f"{name} has {len(values)} entries for {count} samples")
-    for shapes in params.get("dynamic_model_input_shapes", ()):
-        _check_shapes(shapes, program)
     return [
         {name: tuple(params[name][i]) for name in _OPERATOR_PARAMETERS if name in params}
         for i in range(count)
     ]
 
 
-def _check_shapes(shapes: Sequence[Sequence[int]], program: Program) -> None:
-    built = [spec.sample_shape[1:] for spec in program.inputs]
-    if [tuple(shape[1:]) for shape in shapes] != built:
-        raise StreamError(
-            f"dynamic_model_input_shapes asks for {[list(shape) for shape in shapes]}, the "
-            f"artifact was built for {', '.join(map(str, program.inputs))}",
-            where=program.artifact.prefix,
-            hint="build an artifact for this shape: set frontend.shape in the build YAML",
-        )
+def _shapes(params: Mapping[str, Sequence[Any]], count: int, model: Model) -> list[Shapes]:
+    """Return per sample the shapes that it asks of a dynamic model; empty: none in particular."""
+    given = params.get("dynamic_model_input_shapes")
+    if given is None:
+        return [model.chosen_shapes] * count
+    checked = [checked_shapes(shapes, model.program) for shapes in given]
+    varies = any(spec.is_dynamic for spec in model.program.inputs)
+    return checked if varies else [()] * count
 
 
 def _sample(
-    operator: Operator | None, program: Program, given: Any, params: dict[str, Any]
+    operator: Operator | None, program: Program, given: Any, params: dict[str, Any], shapes: Shapes
 ) -> Sample:
     parts = list(given) if isinstance(given, Sequence) else [given]
     if not parts or not all(isinstance(part, Image | Tensor) for part in parts):
         kinds = ", ".join(type(part).__name__ for part in parts) or "nothing"
         raise StreamError(f"a sample is an Image or a list of Tensors, got {kinds}")
     if operator is None or operator.op_type is OpType.BERT_EMBEDDING_OP:
-        return _tensor_sample(operator, program, parts, params)
+        return _tensor_sample(operator, program, parts, params, shapes)
     if len(parts) != 1:
         raise StreamError(f"{operator.op_type} takes one image a sample, got {len(parts)}")
     run = operator.state.image_operator(program)
     image_format = FORMAT_OF_TYPE[_image_type(operator)]
+    if shapes:
+        params["input_size"] = shapes[0][-2:]
     return Sample(run, image_array(parts[0], image_format, str(operator.op_type)), params)
 
 
@@ -135,7 +137,11 @@ def _image_type(operator: Operator) -> ImageType:
 
 
 def _tensor_sample(
-    operator: Operator | None, program: Program, parts: Sequence[Any], params: dict[str, Any]
+    operator: Operator | None,
+    program: Program,
+    parts: Sequence[Any],
+    params: dict[str, Any],
+    shapes: Shapes,
 ) -> Sample:
     if any(isinstance(part, Image) for part in parts):
         raise StreamError(
@@ -146,7 +152,7 @@ def _tensor_sample(
     specs = program.inputs
 
     def make(tensors: Sequence[Tensor], row: Mapping[str, Any]) -> Tensors:
-        arrays: Arrays = fit(tensors, specs)
+        arrays: Arrays = fit(tensors, specs, shapes)
         return TensorOperator(program)(arrays, row)
 
     return Sample(make, parts, params)

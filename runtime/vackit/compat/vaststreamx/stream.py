@@ -51,7 +51,8 @@ class Stream:
         self.balance_mode = StreamBalanceMode(balance_mode)
         self._graph = graph
         self._prepare, self._model_operator = graph.checked()
-        self._program = self._model_operator.model.program
+        self._model = self._model_operator.model
+        self._program = self._model.program
         self._taps: dict[str, Tap] = {}
         self._order = threading.Lock()  # makes the order of outputs that of submissions
         self._native: NativeStream | None = None
@@ -86,7 +87,7 @@ class Stream:
             self._native = NativeStream(
                 graph,
                 workers=min(4, os.cpu_count() or 1),
-                max_batch=self._model_operator.model.batch_size,
+                max_batch=self._model.batch_size,
                 max_delay_us=None,
             )
             _open_streams.add(self)
@@ -161,7 +162,7 @@ class Stream:
     def _samples(self, inputs: Inputs, params: Params | None) -> list[Sample]:
         if self._native is None:
             raise StreamError("the stream is not built", hint="call `build()` first")
-        return make_samples(self._prepare, self._program, inputs, params or {})
+        return make_samples(self._prepare, self._model, inputs, params or {})
 
     def _submit(self, samples: Sequence[Sample]) -> list[Future[Any]]:
         assert self._native is not None
