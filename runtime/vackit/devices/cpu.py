@@ -13,6 +13,8 @@ _ARITHMETIC = (
     # Arm
     "asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme",
 )  # fmt: skip
+# each adds uint8 x int8 products up in 32 bits; AVX2 alone does so in 16, which saturate
+_EXACT_U8S8 = frozenset({"avx_vnni", "avx512_vnni", "amx_int8"})
 
 
 @cache
@@ -27,6 +29,11 @@ def cpu_isa() -> tuple[str, ...]:
     except OSError:
         return (platform.machine(),)
     return flags_of(text) or (platform.machine(),)
+
+
+def has_exact_u8s8() -> bool:
+    """Tell whether this x86 CPU is known to multiply uint8 by int8 without saturating."""
+    return not _EXACT_U8S8.isdisjoint(cpu_isa())
 
 
 def flags_of(cpuinfo: str) -> tuple[str, ...]:

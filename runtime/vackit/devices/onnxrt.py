@@ -4,7 +4,8 @@
 It states its own arithmetic, which is not a card's. What decides the numbers is pinned:
 the graph optimization level (levels differ in int8 outputs), and on x86 CPUs without VNNI
 the exact U8U8 multiplication instead of U8S8, which saturates there
-(``session.x64quantprecision``; no effect on CPUs with VNNI).
+(``session.x64quantprecision``). With VNNI both are exact and U8S8 is the faster one; ONNX
+Runtime would take the slow one there too if it were told to.
 """
 
 from concurrent.futures import Future
@@ -12,7 +13,7 @@ from typing import Any, ClassVar
 
 from vackit.artifact.store import Artifact
 from vackit.devices.base import Arrays, Capabilities, Device, Program
-from vackit.devices.cpu import cpu_isa
+from vackit.devices.cpu import cpu_isa, has_exact_u8s8
 from vackit.errors import DeviceExecutionError
 
 OPTIMIZATION_LEVEL = "ORT_ENABLE_ALL"
@@ -84,10 +85,14 @@ class OnnxRuntimeProgram(Program):
         return future
 
 
-def _session(artifact: Artifact, threads: int) -> Any:
+def session_options(threads: int) -> Any:
+    """Return the ``SessionOptions`` that the emulator runs every graph with.
+
+    Args:
+        threads: Of one execution; 0: one per processor.
+    """
     import onnxruntime
 
-    onnxruntime.set_default_logger_severity(_FATAL)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL
     options.graph_optimization_level = getattr(
@@ -98,7 +103,16 @@ def _session(artifact: Artifact, threads: int) -> Any:
     # spinning threads take the cores from other instances and other programs
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    if not has_exact_u8s8():
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    return options
+
+
+def _session(artifact: Artifact, threads: int) -> Any:
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(_FATAL)
+    options = session_options(threads)
     try:
         session = onnxruntime.InferenceSession(
             str(artifact.graph_path), options, providers=["CPUExecutionProvider"]

@@ -31,3 +31,20 @@ def test_cpu_isa_names_the_architecture_when_flags_are_not_known(
     monkeypatch.setattr(cpu, "_CPUINFO", file)
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     assert cpu.cpu_isa.__wrapped__() == ("riscv64",)
+
+
+@pytest.mark.parametrize(
+    ("flags", "exact"),
+    [
+        (("avx2",), False),
+        (("avx2", "avx_vnni"), True),
+        (("avx512f", "avx512_vnni"), True),
+        (("AMD64",), False),
+    ],
+    ids=["avx2", "avx-vnni", "avx512-vnni", "not-known"],
+)
+def test_has_exact_u8s8_with_vnni(
+    monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], exact: bool
+) -> None:
+    monkeypatch.setattr(cpu, "cpu_isa", lambda: flags)
+    assert cpu.has_exact_u8s8() is exact

@@ -10,6 +10,7 @@ import pytest
 
 from vackit.artifact.manifest import Manifest
 from vackit.artifact.store import GRAPH_SUFFIX, Artifact, write_artifact
+from vackit.devices import onnxrt
 from vackit.devices.onnxrt import OnnxRuntimeDevice, OnnxRuntimeProgram
 from vackit.errors import DeviceExecutionError
 from vackit.testing.tiny_artifacts import write_tiny_artifact
@@ -56,6 +57,21 @@ def test_onnxrt_describes_what_decides_its_numbers(tmp_path: Path) -> None:
     assert described["optimization_level"] == "ORT_ENABLE_ALL"
     assert described["cpu_isa"]
     assert described["threads"] == 2
+
+
+@pytest.mark.parametrize("is_exact", [True, False], ids=["vnni", "no-vnni"])
+def test_session_options_take_the_slow_exact_product_only_where_needed(
+    monkeypatch: pytest.MonkeyPatch, is_exact: bool
+) -> None:
+    monkeypatch.setattr(onnxrt, "has_exact_u8s8", lambda: is_exact)
+    options = onnxrt.session_options(threads=2)
+    assert options.intra_op_num_threads == 2
+    key = "session.x64quantprecision"
+    if is_exact:
+        with pytest.raises(RuntimeError, match=key):
+            options.get_session_config_entry(key)
+    else:
+        assert options.get_session_config_entry(key) == "1"
 
 
 def test_load_reports_a_corrupt_graph(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
