@@ -70,11 +70,8 @@ class Nv12:
     def cropped(self, x: int, y: int, size: Size) -> "Nv12":
         """Return views of the part of ``size`` at (x, y).
 
-        Raises:
-            DataError: ``x`` or ``y`` is odd: it would cut through a chroma sample.
+        An odd ``x`` or ``y`` cuts through a chroma sample: it then starts the part.
         """
-        if x % 2 or y % 2:
-            raise DataError(f"crop corner of an NV12 image is ({x}, {y}), expected even numbers")
         (height, width), (rows, columns) = size, _halved(size)
         return Nv12(
             self.luma[y : y + height, x : x + width],

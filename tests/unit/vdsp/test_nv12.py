@@ -116,9 +116,13 @@ def test_cropped_takes_luma_and_chroma_of_the_same_place() -> None:
     assert picture.chroma.shape == (2, 3, 2)
 
 
-def test_cropped_refuses_odd_corners() -> None:
-    with pytest.raises(DataError, match=r"crop corner of an NV12 image is \(1, 2\), expected even"):
-        read_nv12(noise(0, 12, 8)).cropped(1, 2, (2, 2))
+def test_cropped_at_an_odd_corner_starts_with_the_chroma_it_cuts_through() -> None:
+    whole = read_nv12(noise(0, 12, 8))
+    part = whole.cropped(1, 3, (4, 5))
+    np.testing.assert_array_equal(part.luma, whole.luma[3:7, 1:6])
+    np.testing.assert_array_equal(part.chroma, whole.chroma[1:3, 0:3])
+    # to the last pixel: chroma is there for all of them
+    assert whole.cropped(1, 1, (7, 7)).chroma.shape == (4, 4, 2)
 
 
 def test_resized_resizes_luma_and_chroma_each() -> None:

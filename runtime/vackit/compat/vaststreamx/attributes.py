@@ -14,9 +14,12 @@ from vackit.compat.vaststreamx.enums import (
     AttrKey,
     ColorCvtCode,
     ImageColorSpace,
+    ImageFlipType,
     ImageFormat,
+    ImagePaddingType,
     ImageResizeType,
     ImageType,
+    ImageWarpAffineMode,
     NormaType,
     OpType,
     PublishedEnum,
@@ -35,7 +38,13 @@ _ENUMS: dict[str, type[PublishedEnum]] = {
     "COLOR_CVT_CODE": ColorCvtCode,
     "COLOR_SPACE": ImageColorSpace,
     "NORMA_TYPE": NormaType,
+    "DIRECTION": ImageFlipType,
+    "FLAGS": ImageWarpAffineMode,
+    "BORDER_MODE": ImagePaddingType,
+    "EDGE_PADDING_TYPE": ImagePaddingType,
 }
+# what their members' names start with, and files leave out
+_PREFIX = re.compile("^(COLOR_SPACE|FLIP_TYPE|WARP_AFFINE_MODE|(EDGE_)?PADDING_TYPE)_")
 _TYPE_OF_FORMAT = {
     ImageFormat.YUV_NV12: ImageType.YUV_NV12,
     ImageFormat.RGB_PLANAR: ImageType.RGB_PLANAR,
@@ -73,6 +82,16 @@ SINGLE_DEFAULTS = {
 }
 
 
+def single_attributes(op_type: OpType) -> Attributes:
+    """Return the attributes that a single operator has before anything is set."""
+    return {key: SINGLE_DEFAULTS.get(key, 0) for key in SINGLE_KEYS.get(op_type, ())}
+
+
+def attribute_name(key: str) -> str:
+    """Return what `AttrKey` calls a key of a file: ``IimageFormat`` is ``IIMAGE_FORMAT``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).upper()
+
+
 def attributes_of(config: Mapping[str, Any], params: VdspParams) -> Attributes:
     """Return an operator's attributes.
 
@@ -83,7 +102,7 @@ def attributes_of(config: Mapping[str, Any], params: VdspParams) -> Attributes:
     """
     attributes: Attributes = {}
     for name, value in config.items():
-        key = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper()
+        key = attribute_name(name)
         if key in AttrKey.__members__:
             attributes[key] = coded(key, value)
     attributes.pop("IIMAGE_FORMAT", None)
@@ -100,7 +119,7 @@ def coded(key: str, value: Any) -> Value:
     """
     if isinstance(value, ImageFormat) and key.endswith("IMAGE_FORMAT"):
         return int(_TYPE_OF_FORMAT[value])
-    if isinstance(value, str) and key in ("EDGE_PADDING_TYPE", "BORDER_MODE", "TENSOR_TYPE0"):
+    if key == "TENSOR_TYPE0" and isinstance(value, str):
         return 0
     kind = _ENUMS.get(key)
     if kind is not None:
@@ -121,10 +140,8 @@ def _member(key: str, kind: type[PublishedEnum], value: Any) -> int:
     try:
         if not isinstance(value, str):
             return int(kind(int(value)))
-        prefixed = {
-            name.removeprefix("COLOR_SPACE_"): int(one) for name, one in kind.__members__.items()
-        }
-        return prefixed[value.removeprefix("COLOR_SPACE_")]
+        members = {_PREFIX.sub("", name): int(one) for name, one in kind.__members__.items()}
+        return members[_PREFIX.sub("", value)]
     except (KeyError, TypeError, ValueError) as error:
         known = ", ".join(kind.__members__)
         raise StreamError(f"attribute {key} is {value!r}, expected one of: {known}") from error

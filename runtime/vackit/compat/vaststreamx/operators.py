@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vackit.compat.vaststreamx.attributes import (
-    SINGLE_DEFAULTS,
-    SINGLE_KEYS,
     Attributes,
     Value,
     attributes_of,
     coded,
     params_of,
+    single_attributes,
 )
 from vackit.compat.vaststreamx.enums import AttrKey, OpType
 from vackit.compat.vaststreamx.image import Image
 from vackit.compat.vaststreamx.model import Model
+from vackit.compat.vaststreamx.single_files import is_single, read_single
 from vackit.compat.vaststreamx.tensor import Tensor
 from vackit.config.load import load_json
 from vackit.config.vdsp import load_vdsp_params, to_json
@@ -87,13 +87,16 @@ class Operator:
 
     @staticmethod
     def load_ops_from_json_file(path: str | PathLike[str]) -> "list[Operator]":
-        """Return the operators of a vdsp_params JSON of any generation.
+        """Return the operators of a vdsp_params JSON of any generation, or of a single operator's.
 
         Raises:
             ConfigError: With everything that is wrong in the file.
         """
+        document = load_json(Path(path))
+        if is_single(document):
+            return [_sharing(Operator, OpState(*read_single(document)))]
         params = load_vdsp_params(Path(path))
-        data: Any = load_json(Path(path)).data
+        data: Any = document.data
         if params.generation != "C":
             data = to_json(params)
         config = data.get("OpConfig") or {}
@@ -191,8 +194,7 @@ def _state(op_type: OpType) -> OpState:
             color_cvt_code="YUV2RGB_NV12" if "NV12" in op_type.name else "NO_CHANGE",
         )
         return OpState(op_type, attributes_of(to_json(params)["OpConfig"], params), params)
-    zeros = dict.fromkeys(SINGLE_KEYS.get(op_type, ()), 0)
-    return OpState(op_type, {key: SINGLE_DEFAULTS.get(key, zero) for key, zero in zeros.items()})
+    return OpState(op_type, single_attributes(op_type))
 
 
 def _sharing(kind: type[T], state: OpState) -> T:

@@ -76,7 +76,7 @@ def cut(picture: Picture, box: Sequence[int]) -> Picture:
     """Return the part (x, y, width, height); views.
 
     Raises:
-        DataError: It reaches out of the picture, or cuts through a chroma sample.
+        DataError: It reaches out of the picture.
     """
     x, y, width, height = whole_numbers("crop box (x, y, width, height)", box, 4)
     rows, columns = picture.size
@@ -108,7 +108,8 @@ def bordered(
     Args:
         picture: Any.
         size: (height, width) of the result, edges included.
-        edges: (top, bottom, left, right), in pixels; even for NV12.
+        edges: (top, bottom, left, right), in pixels; chroma of NV12 starts at half of them,
+            rounded down.
         values: One a channel (Y, U, V for NV12), or one for all.
         method: Of the resize.
     """
@@ -120,14 +121,13 @@ def bordered(
         )
     if isinstance(picture, Planes):
         return picture.resized(inside, method).bordered(edges, _fill(values, len(picture.channels)))
-    if any(edge % 2 for edge in edges):
-        raise DataError(f"edges of an NV12 image are {edges}, expected even numbers")
     resized = picture.resized(inside, method)
     luma, u, v = _fill(values, 3)
-    return Nv12(
-        _frame(resized.luma, edges, (luma,)),
-        _frame(resized.chroma, (top // 2, bottom // 2, left // 2, right // 2), (u, v)),
-    )
+    rows, columns = ((side + 1) // 2 for side in size)
+    inner_rows, inner_columns = resized.chroma.shape[:2]
+    y, x = top // 2, left // 2
+    chroma_edges = (y, rows - y - inner_rows, x, columns - x - inner_columns)
+    return Nv12(_frame(resized.luma, edges, (luma,)), _frame(resized.chroma, chroma_edges, (u, v)))
 
 
 def _fill(values: Sequence[int], channels: int) -> tuple[int, ...]:
@@ -150,36 +150,45 @@ def warped(
     mode: ImageWarpAffineMode | int,
     values: Sequence[int],
     size: Size,
-) -> Planes:
+) -> Picture:
     """Return the picture moved by a 2 x 3 matrix from source to result positions (x, y, 1).
 
+    Args:
+        picture: Any. Chroma of NV12 moves half as far.
+        matrix: Six numbers, rows first.
+        mode: How to sample.
+        values: Around the picture: one a channel (Y, U, V for NV12), or one for all.
+        size: (height, width) of the result.
+
     Raises:
-        DataError: The matrix is no 2 x 3, or the picture is NV12.
+        DataError: The matrix is no 2 x 3.
     """
-    if isinstance(picture, Nv12):
-        raise DataError("warp-affine does not take YUV_NV12", hint="convert it with cvtcolor first")
     numbers = np.asarray(matrix, np.float64)
     if numbers.size != 6 or not np.isfinite(numbers).all():
         raise DataError(f"affine matrix is {matrix!r}, expected 2 x 3 numbers")
     linear = ImageWarpAffineMode(mode) is ImageWarpAffineMode.WARP_AFFINE_MODE_BILINEAR
     flags = cv2.INTER_LINEAR if linear else cv2.INTER_NEAREST
-    planes = zip(picture.channels, _fill(values, len(picture.channels)), strict=True)
-    return Planes(
-        tuple(
-            np.asarray(
-                cv2.warpAffine(
-                    np.ascontiguousarray(plane),
-                    numbers.reshape(2, 3),
-                    (size[1], size[0]),
-                    flags=flags,
-                    borderMode=cv2.BORDER_CONSTANT,
-                    borderValue=value,
-                ),
-                np.uint8,
-            )
-            for plane, value in planes
-        )
+    move = numbers.reshape(2, 3)
+    if isinstance(picture, Planes):
+        fill = _fill(values, len(picture.channels))
+        planes = zip(picture.channels, fill, strict=True)
+        return Planes(tuple(_warp(plane, move, flags, (value,), size) for plane, value in planes))
+    luma, u, v = _fill(values, 3)
+    half = ((size[0] + 1) // 2, (size[1] + 1) // 2)
+    return Nv12(
+        _warp(picture.luma, move, flags, (luma,), size),
+        _warp(picture.chroma, move * [1, 1, 0.5], flags, (u, v), half),
     )
+
+
+def _warp(
+    array: Plane, move: NDArray[np.float64], flags: int, values: tuple[int, ...], size: Size
+) -> Plane:
+    moved = cv2.warpAffine(
+        np.ascontiguousarray(array), move, (size[1], size[0]), flags=flags,
+        borderMode=cv2.BORDER_CONSTANT, borderValue=values,
+    )  # fmt: skip
+    return np.asarray(moved, np.uint8)
 
 
 def whole_numbers(what: str, values: Sequence[Any], count: int) -> list[int]:
