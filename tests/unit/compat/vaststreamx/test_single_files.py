@@ -74,7 +74,7 @@ def test_an_attribute_that_a_file_leaves_out_has_its_default(tmp_path: Path) -> 
     ("op_type", "config", "message"),
     [
         ("SINGLE_OP_CVTCOLOR", {}, "no operator 'SINGLE_OP_CVTCOLOR'\n  hint: did you mean"),
-        ("SINGLE_OP_X", {}, "hint: there are: SINGLE_OP_RESIZE, "),
+        ("SINGLE_OP_GAUSSIAN_BLUR", {}, "hint: there are: SINGLE_OP_RESIZE, "),
         ("SINGLE_OP_FLIP", [1], "OpConfig: expected a mapping, got list"),
         ("SINGLE_OP_FLIP", {"Direction": "UP"}, "attribute DIRECTION is 'UP', expected one of"),
         ("SINGLE_OP_CROP", {"CropX": "a"}, "OpConfig.CropX: attribute CROP_X is 'a', expected a"),
