@@ -47,14 +47,15 @@ def measure_channels(
     model: onnx.ModelProto, names: Sequence[str], samples: Iterable[Arrays], where: object
 ) -> dict[str, Channels]:
     """Return the extremes and the variance of the channels of each value."""
-    inputs = [value.name for value in model.graph.input]
-    inner = [name for name in names if name not in inputs]
-    session = open_session(extract(model, inputs, inner, {}), where) if inner else None
+    types = {value.name: value.type.tensor_type.elem_type for value in model.graph.input}
+    inner = [name for name in names if name not in types]
+    session = open_session(extract(model, list(types), inner, types), where) if inner else None
+    read = [one.name for one in session.get_inputs()] if session else []
     lows: dict[str, list[Doubles]] = {name: [] for name in names}
     highs: dict[str, list[Doubles]] = {name: [] for name in names}
     sums: dict[str, list[tuple[Doubles, Doubles]]] = {name: [] for name in names}
     for sample in samples:
-        made = run(session, sample, where) if session else {}
+        made = run(session, {name: sample[name] for name in read}, where) if session else {}
         for name in names:
             values = made.get(name, sample.get(name)).astype(np.float64)  # type: ignore[union-attr]
             planes = np.moveaxis(values, 1, 0).reshape(values.shape[1], -1)

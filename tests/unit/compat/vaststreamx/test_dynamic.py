@@ -43,8 +43,9 @@ def rgb(width: int = 40, height: int = 30) -> Any:
 
 
 def shown(array: Any) -> vsx.Image:
+    height, width = array.shape[:2]
     planes = np.ascontiguousarray(array.transpose(2, 0, 1))
-    return vsx.create_image(planes, vsx.ImageFormat.RGB_PLANAR, *array.shape[1::-1], 0)
+    return vsx.create_image(planes, vsx.ImageFormat.RGB_PLANAR, width, height, 0)
 
 
 def test_dynamic_model_has_the_shapes_that_a_program_chooses(model: vsx.Model) -> None:
