@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 FLOAT_DTYPES = ("float16", "float32")
+# rows and columns without a batch axis, as a card gives such outputs
+MATRIX_LAYOUT = "YX"
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,8 @@ class TensorSpec:
         shape: One entry per axis; ``None`` where it is free: the batch, always axis 0, and
             the axes that vary between `smallest` and `largest`.
         dtype: A numpy dtype name (``"float32"``).
-        layout: ``"NCHW"`` for images, empty where the axes have no agreed names.
+        layout: ``"NCHW"`` for images, ``"YX"`` for outputs that a card gives as matrices,
+            empty where the axes have no agreed names.
         smallest: Of a tensor whose sizes vary, its smallest shape for one sample; else empty.
         largest: Likewise the largest; 0 where an axis has no upper bound.
     """

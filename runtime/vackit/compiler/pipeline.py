@@ -31,6 +31,7 @@ from vackit.compiler.frontend import read_model
 from vackit.compiler.half import to_half
 from vackit.compiler.int8 import Quantized, quantize_model
 from vackit.compiler.opset import raise_opset
+from vackit.compiler.output_layout import with_layouts
 from vackit.compiler.passes import (
     PassRecord,
     run_float_passes,
@@ -142,6 +143,7 @@ def _compile(
     elif config.backend.dtype == "fp16":
         model = to_half(model, checkpoint)
     inputs, outputs = signature(model)
+    outputs = with_layouts(outputs, config.backend.compile.get("output_layout"), source)
     manifest = Manifest(
         name=config.name,
         dtype=config.backend.dtype,

@@ -103,11 +103,15 @@ def dtype_word(value: object) -> object:
     return "fp32" if value == "debug" else value
 
 
+# what of `backend.compile` is no knob of a card alone
+_READ_KNOBS = frozenset({"do_quantization", "output_layout"})
+
+
 def ignored_keys(document: Document) -> list[KeyPath]:
     """Return the keys present in a valid ``document`` that only a card's compiler reads."""
     knobs = written(document, ("backend", "compile"))
     quantize = written(document, ("backend", "quantize"))
-    paths = [(*knobs, key) for key in document.get(knobs) or {} if key != "do_quantization"]
+    paths = [(*knobs, key) for key in document.get(knobs) or {} if key not in _READ_KNOBS]
     paths += [(*quantize, key) for key in _CARD_QUANTIZE_KEYS]
     paths += [_path(key) for key in _CARD_KEYS]
     return [path for path in paths if document.has(path)]

@@ -41,7 +41,10 @@ class Quantize:
 
 @dataclass(frozen=True)
 class Backend:
-    """What the model is compiled for; ``compile`` steers only a card's compiler."""
+    """What the model is compiled for.
+
+    Of ``compile`` only ``output_layout`` has an effect without a card's compiler.
+    """
 
     type: str
     dtype: Literal["fp32", "fp16", "int8"]

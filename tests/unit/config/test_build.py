@@ -97,7 +97,6 @@ def test_load_build_config_reads_every_key_of_the_current_form() -> None:
         ignored_keys=(
             "backend.compile.cluster_mode",
             "backend.compile.data_transport_mode",
-            "backend.compile.output_layout",
             "backend.quantize.overflow_adaptive",
             "backend.merge_params",
             "workspace.env_recheck",
@@ -298,7 +297,6 @@ def test_slip_in_sampler_leaves_a_note(sampler: str, note: str, tmp_path: Path) 
         (
             'backend: {dtype: fp16, compile: {output_layout: [0:"YX"]}}\n',
             [
-                ": no effect on the emulator: backend.compile.output_layout",
                 'backend.compile.output_layout: 0:"YX" is text with quotes inside it',
             ],
         ),

@@ -10,6 +10,7 @@ import numpy as np
 
 from vackit.artifact.store import MANIFEST_SUFFIX, Artifact, part_path, prefix_of
 from vackit.compat.vaststreamx.context import open_device
+from vackit.compat.vaststreamx.matrices import as_matrix, matrix_outputs
 from vackit.devices.base import Program
 from vackit.errors import ArtifactError, StreamError
 from vackit.tensors import TensorSpec
@@ -85,7 +86,13 @@ class Model:
         """
         if self._input_shapes and not self._output_shapes:
             self._output_shapes = self._run_shapes()
-        return self._shapes(self.program.outputs, self._output_shapes)
+        specs = self.program.outputs
+        return [
+            list(as_matrix(np.empty((1, *shape[1:]))).shape) if is_matrix else shape
+            for shape, is_matrix in zip(
+                self._shapes(specs, self._output_shapes), matrix_outputs(specs, None), strict=True
+            )
+        ]
 
     @property
     def chosen_shapes(self) -> Shapes:

@@ -16,6 +16,7 @@ from typing import Any
 from vackit.compat.vaststreamx.enums import GraphOutputType, StreamBalanceMode
 from vackit.compat.vaststreamx.graph import Graph
 from vackit.compat.vaststreamx.image import Image
+from vackit.compat.vaststreamx.matrices import as_matrix, matrix_outputs
 from vackit.compat.vaststreamx.operators import Operator
 from vackit.compat.vaststreamx.samples import Prepare, Sample, make_samples
 from vackit.compat.vaststreamx.taps import Tap
@@ -53,6 +54,8 @@ class Stream:
         self._prepare, self._model_operator = graph.checked()
         self._model = self._model_operator.model
         self._program = self._model.program
+        kind = self._prepare.op_type if self._prepare else None
+        self._is_matrix = matrix_outputs(self._program.outputs, kind)
         self._taps: dict[str, Tap] = {}
         self._order = threading.Lock()  # makes the order of outputs that of submissions
         self._native: NativeStream | None = None
@@ -178,6 +181,9 @@ class Stream:
     def _outputs(self, future: "Future[Any]") -> list[Tensor]:
         place = str(self._program.artifact.prefix)
         arrays = [as_float16(array, place) for array in future.result()]
+        if any(self._is_matrix):
+            pairs = zip(arrays, self._is_matrix, strict=True)
+            arrays = [as_matrix(array) if wanted else array for array, wanted in pairs]
         if self._graph.output_type is GraphOutputType.GRAPH_OUTPUT_TYPE_884_DEVICE:
             return [Tensor(tile_activation(array), plain=(array,)) for array in arrays]
         # outputs are views into their batch
