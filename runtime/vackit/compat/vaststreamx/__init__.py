@@ -48,9 +48,9 @@ from vackit.compat.vaststreamx.video import (
     MediaSource,
     VideoCapture,
     VideoDecoder,
-    VideoEncoder,
     VideoWriter,
 )
+from vackit.compat.vaststreamx.video_encoder import VideoEncoder
 
 # programs name codecs without their enumeration too
 CODEC_TYPE_H264 = CodecType.CODEC_TYPE_H264

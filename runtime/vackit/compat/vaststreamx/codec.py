@@ -110,10 +110,7 @@ class JpegEncoder:
 
     def send_image(self, image: Image, attr: FrameAttr | None = None) -> None:
         """Encode one image."""
-        done, data = cv2.imencode(".jpg", bgr_array(image), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-        if not done:
-            raise DataError(f"OpenCV does not encode an image of {image.width}x{image.height}")
-        self._data.put(np.asarray(data, np.uint8).reshape(-1))
+        self._data.put(jpeg_data(image))
 
     def stop_send_image(self) -> None:
         """Say that nothing more comes."""
@@ -122,6 +119,18 @@ class JpegEncoder:
     def recv_data(self) -> NDArray[np.uint8]:
         """Return the next file's bytes; `ValueError` at the end."""
         return self._data.get()
+
+
+def jpeg_data(image: Image) -> NDArray[np.uint8]:
+    """Return an image as the bytes of a JPEG file.
+
+    Raises:
+        DataError: OpenCV does not encode it.
+    """
+    done, data = cv2.imencode(".jpg", bgr_array(image), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    if not done:
+        raise DataError(f"OpenCV does not encode an image of {image.width}x{image.height}")
+    return np.asarray(data, np.uint8).reshape(-1)
 
 
 def as_bytes(data: Any) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vackit.compat.vaststreamx.codec import (
-    Conveyor,
     FrameAttr,
     as_bytes,
     bgr_array,
@@ -25,6 +24,7 @@ from vackit.compat.vaststreamx.codec import (
 from vackit.compat.vaststreamx.enums import CaptureMode, CodecType
 from vackit.compat.vaststreamx.image import Image
 from vackit.compat.vaststreamx.stream import EndOfStream
+from vackit.compat.vaststreamx.video_encoder import RAW_SUFFIXES, RawWriter
 from vackit.errors import DataError, StreamClosedError
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class VideoWriter:
     """Writes images to a video file; where OpenCV has no encoder for the codec, as MPEG-4.
 
     Args:
-        uri: The file.
+        uri: The file. One of a raw stream (``.h264``, ``.h265``) is what `VideoEncoder` makes.
         frame_rate: Frames a second.
         codec: What to encode to.
         bit_rate: Accepted; OpenCV chooses.
@@ -109,7 +109,7 @@ class VideoWriter:
         self._uri = str(uri)
         self._frame_rate = float(frame_rate)
         self._codec = CodecType(codec)
-        self._writer: cv2.VideoWriter | None = None
+        self._writer: cv2.VideoWriter | RawWriter | None = None
 
     def write(self, image: Image, attr: FrameAttr | None = None) -> None:
         """Append a frame; the first decides the size.
@@ -118,9 +118,16 @@ class VideoWriter:
             DataError: OpenCV cannot write the file.
         """
         if self._writer is None:
-            size = (image.width, image.height)
-            self._writer = _writer(self._uri, _FOURCC[self._codec], self._frame_rate, size)
-        self._writer.write(bgr_array(image))
+            self._writer = self._open((image.width, image.height))
+        if isinstance(self._writer, RawWriter):
+            self._writer.write(image)
+        else:
+            self._writer.write(bgr_array(image))
+
+    def _open(self, size: tuple[int, int]) -> "cv2.VideoWriter | RawWriter":
+        if Path(self._uri).suffix in RAW_SUFFIXES:
+            return RawWriter(self._uri, self._codec, self._frame_rate, size)
+        return _writer(self._uri, _FOURCC[self._codec], self._frame_rate, size)
 
     def release(self) -> None:
         """Finish the file."""
@@ -198,51 +205,6 @@ class VideoDecoder:
         return image
 
 
-class VideoEncoder:
-    """Encodes images to an elementary stream; packets come once all images have been sent.
-
-    Args:
-        codec: What to encode to.
-        width: Of the images.
-        height: Likewise.
-        config: ``frame_rate_numerator`` and ``frame_rate_denominator``.
-    """
-
-    def __init__(
-        self, codec: CodecType, width: int, height: int, config: Mapping[str, Any] | None = None
-    ) -> None:
-        rates = config or {}
-        rate = rates.get("frame_rate_numerator", 30) / rates.get("frame_rate_denominator", 1)
-        container = "avi" if CodecType(codec) is CodecType.CODEC_TYPE_JPEG else "mp4"
-        self._path = _scratch(self) / f"stream.{container}"
-        fourcc = _FOURCC[CodecType(codec)]
-        self._writer = _writer(str(self._path), fourcc, rate, (width, height), fallback="")
-        self._size = (width, height)
-        self._data: Conveyor[NDArray[np.uint8]] = Conveyor("encoder")
-
-    def send_image(self, image: Image, attr: FrameAttr | None = None) -> None:
-        """Encode an image."""
-        if (image.width, image.height) != self._size:
-            raise DataError(
-                f"the encoder was made for {self._size[0]}x{self._size[1]}, got an image of "
-                f"{image.width}x{image.height}"
-            )
-        self._writer.write(bgr_array(image))
-
-    def stop_send_image(self) -> None:
-        """Say that nothing more comes."""
-        self._writer.release()
-        source = MediaSource()
-        source.open(str(self._path))
-        while not (packet := source.read())[1]:
-            self._data.put(packet[0])
-        self._data.end()
-
-    def recv_data(self) -> NDArray[np.uint8]:
-        """Return the next packet; `ValueError` at the end."""
-        return self._data.get()
-
-
 def _scratch(owner: object) -> Path:
     """Return a folder that goes with its owner."""
     folder = tempfile.mkdtemp(prefix="vackit-")
@@ -264,10 +226,8 @@ def _codec_name(capture: cv2.VideoCapture) -> str:
     return _NAMES.get(name, name)
 
 
-def _writer(
-    path: str, fourcc: str, rate: float, size: tuple[int, int], fallback: str = _FALLBACK
-) -> cv2.VideoWriter:
-    for code in filter(None, (fourcc, fallback)):
+def _writer(path: str, fourcc: str, rate: float, size: tuple[int, int]) -> cv2.VideoWriter:
+    for code in (fourcc, _FALLBACK):
         with contextlib.suppress(cv2.error):
             writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*code), rate, size)
             if writer.isOpened():
