@@ -205,8 +205,10 @@ def test_unknown_operators_say_what_it_would_take() -> None:
         vsx.CustomOperator("opf_normalise", "elf")
     with pytest.raises(StreamError, match="hint: register a function for it in a file, and pass"):
         vsx.CustomOperator("zzz", "elf")
-    with pytest.raises(StreamError, match="'yolov8_seg_op' has no stand-in: not public is its 6"):
-        vsx.CustomOperator("yolov8_seg_op", "elf")
+    with pytest.raises(
+        StreamError, match="'norma_tensor_3ch_op' has no stand-in: not public is"
+    ):
+        vsx.CustomOperator("norma_tensor_3ch_op", "elf")
 
 
 ONE = vsx.from_numpy(np.zeros((2, 2), np.float16))

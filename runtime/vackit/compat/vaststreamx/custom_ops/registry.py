@@ -80,11 +80,12 @@ _BUILTINS = {
     "planar_argmax_op": "planar_argmax",
     "img_brightness_adjust": "brightness",
     "tensorize_op": "tensorize",
+    "yolov8_seg_op": "yolov8_seg",
 }
 # Known by name from published programs; what they compute is not public enough to repeat
 _UNKNOWN = {
-    "yolov8_seg_op": "its 6 outputs from 5 inputs (masks assembled from 32 coefficients)",
-    "norma_tensor_3ch_op": "its config structure",
+    "norma_tensor_3ch_op": "its config structure, beyond that it holds addresses of tensors "
+    "(`array_at` of vackit.compat.vaststreamx.tensor finds them)",
     "custom_op_pointpillar": "how it runs the models whose addresses it is given",
 }
 _added: dict[str, CustomOp] = {}
