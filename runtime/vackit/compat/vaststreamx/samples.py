@@ -7,7 +7,7 @@ operator as it was when it was submitted.
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,15 +37,13 @@ class Sample:
         make: From its arrays and parameters to the model's inputs.
         source: What ``make`` takes; dropped once it is done.
         params: Run-time parameters of the operator.
-        is_tapped: The prepared inputs are wanted.
-        prepared: Gets them then.
+        prepared: Gets the prepared inputs, where they are wanted.
     """
 
     make: Callable[[Any, Mapping[str, Any]], Tensors]
     source: Any
     params: dict[str, Any]
-    is_tapped: bool = False
-    prepared: "Future[Tensors]" = field(default_factory=Future)
+    prepared: "Future[Tensors] | None" = None
 
 
 class Prepare:
@@ -59,11 +57,12 @@ class Prepare:
         try:
             tensors = sample.make(sample.source, params)
         except Exception as error:
-            sample.prepared.set_exception(error)
+            if sample.prepared is not None:
+                sample.prepared.set_exception(error)
             raise
         finally:
             sample.source = None
-        if sample.is_tapped:
+        if sample.prepared is not None:
             sample.prepared.set_result(tensors)
         return tensors
 

@@ -6,12 +6,15 @@ reads; `run_async` does only that. A run's samples are executed in batches of th
 batch size that never hold another run's, so results do not depend on who else runs.
 """
 
+import math
 import os
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, wait
 from typing import Any
+
+import numpy as np
 
 from vackit.compat.vaststreamx.enums import GraphOutputType, StreamBalanceMode
 from vackit.compat.vaststreamx.graph import Graph
@@ -78,7 +81,9 @@ class Stream:
         operator = rest[0] if rest else None
         if operator not in (self._prepare, self._model_operator) or operator is None:
             raise StreamError(f"output of {operator!r} is asked for, it is not in the graph")
-        tap = Tap(operator, rest[1] if len(rest) > 1 else None)
+        specs = self._program.inputs if operator == self._prepare else self._program.outputs
+        num_bytes = sum(math.prod(one.sample_shape) * np.dtype(one.dtype).itemsize for one in specs)
+        tap = Tap(operator, rest[1] if len(rest) > 1 else None, num_bytes)
         self._taps[name or f"#{len(self._taps)}"] = tap
 
     def build(self) -> int:
@@ -119,13 +124,15 @@ class Stream:
         """Queue samples; their outputs come from `get_operator_output`. Return 0."""
         samples = self._samples(inputs, params)
         taps = list(self._taps.values())
-        for sample in samples:
-            sample.is_tapped = any(tap.operator == self._prepare for tap in taps)
+        prepared: list[Future[Any]] = []
+        if any(tap.operator == self._prepare for tap in taps):
+            prepared = [Future() for _ in samples]
+            for sample, future in zip(samples, prepared, strict=True):
+                sample.prepared = future
         with self._order:
             futures = self._submit(samples)
             for tap in taps:
-                before = tap.operator == self._prepare
-                tap.put([s.prepared for s in samples] if before else futures)
+                tap.put(prepared if tap.operator == self._prepare else futures)
         return 0
 
     def get_operator_output(self, key: str | Operator) -> list[list[Tensor]]:
