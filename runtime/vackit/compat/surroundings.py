@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a program finds around it beside the published modules: quiet libraries, older names.
+"""What a program finds around it beside the published modules: quiet libraries, older numpy.
 
 The modules that programs import (`vackit.compat.shims`) prepare all of it when they are
 imported, so a program has it whether `runstream` runs it, another program that it started,
@@ -32,6 +32,7 @@ def prepare() -> None:
         quiet_libraries()
         _quiet_opencv()
     restore_numpy_names()
+    print_numbers_bare()
 
 
 def quiet_libraries() -> None:
@@ -63,6 +64,17 @@ def restore_numpy_names() -> None:
         # hasattr() would ask numpy's __getattr__, which warns of some
         if name not in vars(numpy):
             setattr(numpy, name, value)
+
+
+def print_numbers_bare() -> None:
+    """Let lists of numpy's numbers print as before numpy 2: ``[0.5]``, not ``[np.float32(0.5)]``.
+
+    Whoever reads what programs print (published test suites do) expects them so.
+    """
+    import numpy
+
+    if numpy.lib.NumpyVersion(numpy.__version__) >= "2.0.0":
+        numpy.set_printoptions(legacy="1.25")
 
 
 def _dropped_names(np: Any) -> dict[str, Any]:

@@ -52,7 +52,8 @@ def test_a_log_that_somebody_reads_stays_as_it_is(monkeypatch: pytest.MonkeyPatc
     handler = logging.NullHandler()
     logger.addHandler(handler)
     try:
-        surroundings.prepare()
+        with np.printoptions():
+            surroundings.prepare()
     finally:
         logger.removeHandler(handler)
     assert "OPENCV_LOG_LEVEL" not in os.environ
@@ -68,3 +69,9 @@ def test_a_user_who_wants_to_see_warnings_sees_them() -> None:
             [sys.executable, option, "-c", code], capture_output=True, text=True, check=True
         )
         assert ("old" in done.stderr) is seen
+
+
+def test_numbers_in_lists_print_without_their_types() -> None:
+    with np.printoptions():
+        surroundings.print_numbers_bare()
+        assert str([np.float32(0.5), np.int64(3)]) == "[0.5, 3]"
