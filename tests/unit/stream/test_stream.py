@@ -5,7 +5,8 @@ import gc
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from vackit.devices.base import Program
 from vackit.errors import DeviceExecutionError, StreamClosedError, StreamError, UsageError
+from vackit.stream.batcher import SampleFuture
 from vackit.stream.graph import Graph, make_graph
 from vackit.stream.operators import ModelOperator
 from vackit.stream.stream import Stream
@@ -317,3 +319,42 @@ def test_an_open_stream_does_not_keep_a_program_from_ending() -> None:
 def test_stream_refuses_counts_below_one(graph: Graph, name: str) -> None:
     with pytest.raises(UsageError, match=r"count from 1"):
         Stream(graph, **{name: 0})
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_ten_thousand_submissions_from_eight_threads(
+    graph: Graph, device: Any, workers: int
+) -> None:
+    """In order of each thread, nothing lost, and no more held than the queue has room for."""
+    per_thread = 10_000 // 8
+    alive: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+    most, results = [0], [[0.0] * per_thread for _ in range(8)]
+    room = threading.Semaphore(64)  # as callers that do not wait for each result have it
+
+    def keep(row: list[float], turn: int) -> Callable[[SampleFuture], None]:
+        def done(future: SampleFuture) -> None:
+            row[turn] = value(future.result())
+            room.release()
+
+        return done
+
+    with Stream(graph, workers=workers, max_batch=8, queue_size=16) as stream:
+
+        def submit(thread: int) -> None:
+            for turn in range(per_thread):
+                array = sample(thread * per_thread + turn)
+                alive[thread * per_thread + turn] = array
+                most[0] = max(most[0], len(alive))
+                room.acquire(timeout=SECONDS)
+                stream.submit(array).add_done_callback(keep(results[thread], turn))
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(submit, range(8)))
+    numbers = [int(one) for batch in device.batches for one in batch]
+    assert sorted(numbers) == list(range(10_000))
+    assert [two for row in results for two in row] == [2 * i for i in range(10_000)]
+    if workers == 1:  # several workers end their batches in any order
+        for thread in range(8):
+            own = [n for n in numbers if n // per_thread == thread]
+            assert own == sorted(own)
+    assert most[0] < 200
