@@ -120,7 +120,6 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("rgb.json").write_text(json.dumps({"OpType": op_type, "OpConfig": config}))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: Path(row.program).stem)
 def test_a_program_prints_what_it_should(row: Row) -> None:
     done = subprocess.run(

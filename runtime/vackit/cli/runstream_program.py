@@ -58,7 +58,9 @@ def _ended(body: Callable[[], None], verbose: int) -> int:
     except SystemExit as error:
         code = _exit_code(error)
     except VackitError as error:
-        code = report_failure(error, verbose)
+        if verbose:
+            _show(error)
+        code = report_failure(error)
     except KeyboardInterrupt as error:
         if verbose:
             _show(error)

@@ -157,6 +157,19 @@ def test_runstream_shows_the_programs_traceback_without_its_own_frames(
     )
 
 
+def test_runstream_shows_where_an_error_of_the_library_came_from_when_verbose(
+    capsys: Output,
+) -> None:
+    program = script("import vaststreamx as vsx\nvsx.set_device(-1)\n")
+    assert main([program]) == 1
+    message = "device id is -1, expected a whole number from 0\n"
+    assert capsys.readouterr().err == message
+    assert main(["-v", program]) == 1
+    err = capsys.readouterr().err
+    assert 'program.py", line 2' in err
+    assert err.endswith(message)
+
+
 def test_runstream_shows_a_syntax_error_as_python_does(capsys: Output, tmp_path: Path) -> None:
     assert main([script("def broken(:\n")]) == 1
     err = capsys.readouterr().err

@@ -36,8 +36,8 @@ class CustomOperator(Operator):
         self._config = b""
 
     def set_config(self, config_bytes: Any = b"", config_size: int | None = None) -> None:
-        """Keep the config that `execute` passes on."""
-        self._config = _as_bytes(config_bytes)[:config_size]
+        """Keep the config that `execute` passes on: bytes, a structure, or where one lies."""
+        self._config = _as_bytes(config_bytes, config_size)[:config_size]
 
     def set_callback_info(self, *shapes: Any, **named: Any) -> None:
         """Accept the shapes' upper limits; the emulator needs none."""
@@ -82,9 +82,15 @@ class CustomOperator(Operator):
         return [_output(self.op_name, one, info) for one, info in zip(made, infos, strict=True)]
 
 
-def _as_bytes(config: Any) -> bytes:
+def _as_bytes(config: Any, size: int | None = None) -> bytes:
+    """Return a config's bytes; ``size`` is needed of a pointer or an address."""
     if isinstance(config, np.ndarray):
         return config.tobytes()
+    if isinstance(config, int | ctypes.c_void_p | ctypes._Pointer) and size:
+        address = config if isinstance(config, int) else ctypes.cast(config, ctypes.c_void_p).value
+        if not address:
+            raise StreamError("a config is bytes, got a null pointer")
+        return ctypes.string_at(address, size)
     if isinstance(config, ctypes.Structure | ctypes.Array | bytes | bytearray | memoryview):
         return bytes(config)
     raise StreamError(f"a config is bytes, got {type(config).__name__}")

@@ -65,6 +65,26 @@ def test_normalize_makes_half_floats(kind: int, formula: Callable[[Any], Any]) -
     assert np.array_equal(vsx.as_numpy(again), expected)
 
 
+def test_a_config_may_be_given_as_structure_pointer_or_address() -> None:
+    pixels = RNG.integers(0, 256, (1, 4, 8), np.uint8)
+    config = NormalizeConfig(8, 4, 8, 4, 8, 4, 1, 4)
+    size = ctypes.sizeof(config)
+    forms: list[Any] = [
+        config, ctypes.pointer(config), ctypes.addressof(config), bytearray(bytes(config)),
+        ctypes.cast(ctypes.pointer(config), ctypes.c_void_p), memoryview(bytes(config)),
+    ]  # fmt: skip
+    for form in forms:
+        op = vsx.CustomOperator("opf_normalize", "elf")
+        op.set_config(form, size)
+        (made,) = op.execute([vsx.from_numpy(pixels)], [((1, 4, 8), T.FLOAT16)])
+        assert np.array_equal(vsx.as_numpy(made), (pixels / np.float32(255)).astype(np.float16))
+    for broken in (None, "text", ctypes.pointer(config)):
+        with pytest.raises(StreamError, match="a config is bytes, got"):
+            vsx.CustomOperator("opf_normalize", "elf").set_config(broken)
+    with pytest.raises(StreamError, match="a config is bytes, got a null pointer"):
+        vsx.CustomOperator("opf_normalize", "elf").set_config(ctypes.c_void_p(), 8)
+
+
 def test_space_to_depth_makes_a_tiled_matrix_of_patches() -> None:
     chw = RNG.standard_normal((3, 33, 48)).astype(np.float16)
     dims = [3, 33, 48, 0]
@@ -205,9 +225,7 @@ def test_unknown_operators_say_what_it_would_take() -> None:
         vsx.CustomOperator("opf_normalise", "elf")
     with pytest.raises(StreamError, match="hint: register a function for it in a file, and pass"):
         vsx.CustomOperator("zzz", "elf")
-    with pytest.raises(
-        StreamError, match="'norma_tensor_3ch_op' has no stand-in: not public is"
-    ):
+    with pytest.raises(StreamError, match="'norma_tensor_3ch_op' has no stand-in: not public is"):
         vsx.CustomOperator("norma_tensor_3ch_op", "elf")
 
 

@@ -57,7 +57,7 @@ def test_a_decoder_gives_back_what_was_encoded(
     path = tmp_path / f"a{suffix}"
     path.write_bytes(b"".join(packet.tobytes() for packet in encoded(codec, pictures)))
     capture = cv2.VideoCapture(str(path))
-    for array in pictures:
+    for _ in pictures:
         done, frame = capture.read()
         assert done
         assert frame.shape[:2] == size
