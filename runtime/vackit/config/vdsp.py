@@ -10,6 +10,7 @@ from vackit.config.document import Document, KeyPath
 from vackit.config.load import load_json
 from vackit.config.schema import schema_findings
 from vackit.config.vdsp_flat import FlatParams
+from vackit.config.vdsp_lenient import make_acceptable
 from vackit.config.vdsp_types import NormaType, ResizeType, VdspParams
 from vackit.errors import ConfigError, Finding
 
@@ -35,23 +36,34 @@ def as_float16(value: float) -> float:
     return rounded
 
 
-def load_vdsp_params(path: Path) -> VdspParams:
+def load_vdsp_params(path: Path, *, lenient: bool = False) -> VdspParams:
     """Read a vdsp_params JSON of any generation; what is odd but clear is logged.
+
+    Args:
+        path: The file.
+        lenient: It belongs to a program that is not its reader's to change: keys that are
+            not known have no effect, a resize method or color code that is left out is the
+            usual one, and a crop may reach out (the program may give each image another).
 
     Raises:
         ConfigError: With everything that is wrong in the file.
     """
-    params, notes = check_vdsp_params(path)
+    params, notes = check_vdsp_params(path, lenient=lenient)
     for note in notes:
         _log.warning("%s", note)
     return params
 
 
-def check_vdsp_params(path: Path) -> tuple[VdspParams, tuple[Finding, ...]]:
+def check_vdsp_params(
+    path: Path, *, lenient: bool = False
+) -> tuple[VdspParams, tuple[Finding, ...]]:
     """Read a vdsp_params JSON as `load_vdsp_params` does; return what it would log."""
     document = load_json(path)
-    read = _read_flat if "vdsp_op_type" in document.data else _read_current
-    return read(document), tuple(document.notes)
+    if lenient:
+        make_acceptable(document)
+    if "vdsp_op_type" in document.data:
+        return _read_flat(document), tuple(document.notes)
+    return _read_current(document, lenient), tuple(document.notes)
 
 
 def _read_flat(document: Document) -> VdspParams:
@@ -76,7 +88,7 @@ def _read_flat(document: Document) -> VdspParams:
     return params
 
 
-def _read_current(document: Document) -> VdspParams:
+def _read_current(document: Document, lenient: bool) -> VdspParams:
     findings = schema_findings(document, "vdsp_params", "generation_c")
     if findings:
         raise ConfigError(findings)
@@ -87,7 +99,11 @@ def _read_current(document: Document) -> VdspParams:
         for index, fault in enumerate(_std_faults(params))
         if fault
     ]
-    faults += _crop_faults(document, params)
+    crop_faults = _crop_faults(document, params)
+    if lenient:
+        document.notes += crop_faults
+    else:
+        faults += crop_faults
     if faults:
         raise ConfigError(faults)
     _note_current(document, params, config)

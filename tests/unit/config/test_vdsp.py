@@ -275,6 +275,62 @@ def test_crop_beyond_the_resized_image_is_refused(operator: str, tmp_path: Path)
         load_vdsp_params(write(tmp_path, data))
 
 
+def test_a_programs_params_are_read_leniently(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger="vackit")
+    op_type = "FUSION_OP_RGB_RESIZE_CVTCOLOR_CROP_NORM_TENSOR"
+    data = {"OpType": op_type, "Version": 2, "OpConfig": {
+        "NormaType": "DIV255", "IimageFormat": "RGB_PLANAR", "Colour": 1, **SIZES_OF_8,
+        "CropX": 1, "CropY": 0,
+    }}  # fmt: skip
+    path = write(tmp_path, data)
+    with pytest.raises(ConfigError) as caught:
+        load_vdsp_params(path)
+    assert len(caught.value.findings) == 4
+    params = load_vdsp_params(path, lenient=True)
+    assert (params.resize_type, params.color_cvt_code) == ("BILINEAR_CV", "NO_CHANGE")
+    told = [record.getMessage().partition("json:")[2] for record in caplog.records]
+    assert [text.split(" ", 1)[1] for text in told] == [
+        "Version: no effect: not known",
+        "OpConfig.Colour: no effect: not known",
+        "OpConfig.ResizeType: not given: taken as BILINEAR_CV",
+        "OpConfig.ColorCvtCode: not given: taken as NO_CHANGE",
+        "OpConfig.CropX: a crop of 8 at 1 reaches beyond the resized 8",
+    ]
+
+
+def test_a_lenient_reading_of_nv12_converts_to_rgb(tmp_path: Path) -> None:
+    op_type = "FUSION_OP_YUV_NV12_CVTCOLOR_RESIZE_NORM_TENSOR"
+    path = write(tmp_path, {"OpType": op_type, "OpConfig": {"NormaType": "EQUAL"}})
+    assert load_vdsp_params(path, lenient=True).color_cvt_code == "YUV2RGB_NV12"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"vdsp_op_type": 20001, "version": 1},
+        {"vdsp_op_type": "RUN_BERT_EMBEDDING_MODEL", "config": [], "version": 1},
+    ],
+    ids=["flat", "list"],
+)
+def test_older_generations_are_read_leniently_too(data: Any, tmp_path: Path) -> None:
+    path = write(tmp_path, data)
+    with pytest.raises(ConfigError, match="version"):
+        load_vdsp_params(path)
+    assert load_vdsp_params(path, lenient=True).op_type == "BERT_EMBEDDING_OP"
+
+
+def test_a_lenient_reading_still_refuses_what_has_no_meaning(tmp_path: Path) -> None:
+    data = {"OpType": "FUSION_OP_RGB_CVTCOLOR_NORM_TENSOR", "OpConfig": {"NormaType": "DIV"}}
+    with pytest.raises(ConfigError, match="NormaType: 'DIV' is not one of"):
+        load_vdsp_params(write(tmp_path, data), lenient=True)
+    with pytest.raises(ConfigError, match="required key 'NormaType' is missing"):
+        load_vdsp_params(write(tmp_path, {**data, "OpConfig": {}}), lenient=True)
+    with pytest.raises(ConfigError, match="OpConfig"):
+        load_vdsp_params(write(tmp_path, {**data, "OpConfig": [1]}), lenient=True)
+
+
 def test_both_kinds_of_generation_are_told_apart_by_their_list(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"vdsp_op_type: 300 is not one of .*\n.*use one of: RGB_"

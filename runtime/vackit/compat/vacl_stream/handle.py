@@ -135,7 +135,7 @@ def create_vaststream(
     """
     for name in sorted(set(options) - {"yolo_size"}):
         logger.warning("create_vaststream: '%s' has no effect", name)
-    vdsp = load_vdsp_params(Path(vdsp_params_path))
+    vdsp = load_vdsp_params(Path(vdsp_params_path), lenient=True)
     name, prefix = triple_of(model_info)
     model = MODELS.add(name, prefix, device_id, batch_size)
     prepare: Preparation = (

@@ -95,7 +95,7 @@ class Operator:
         document = load_json(Path(path))
         if is_single(document):
             return [_sharing(Operator, OpState(*read_single(document)))]
-        params = load_vdsp_params(Path(path))
+        params = load_vdsp_params(Path(path), lenient=True)
         data: Any = document.data
         if params.generation != "C":
             data = to_json(params)
