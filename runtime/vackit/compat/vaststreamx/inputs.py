@@ -72,6 +72,11 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
 def _untiled(array: NDArray[Any], wanted: tuple[int, ...]) -> NDArray[Any]:
     matrix = tuple(size for size in wanted if size != 1)
     tiles = array.reshape(array.shape[1:]) if array.ndim == 4 and len(array) == 1 else array
+    if len(matrix) == 2 and [n for n in array.shape if n != 1] == [
+        -(-n // 16) * 16 for n in matrix
+    ]:
+        # a matrix with the padding of its tiles, not yet in tiles
+        return array.reshape(array.shape[-2:])[: matrix[0], : matrix[1]].reshape(wanted)
     with contextlib.suppress(DataError):
         if array.ndim == 5:
             return untile_activation(array, wanted)

@@ -112,3 +112,14 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
         message = re.escape(f"takes a sample of shape (1, 3, 8, 8), got {shape}")
         with pytest.raises(StreamError, match=message):
             plain_arrays([vsx.from_numpy(np.zeros(shape, np.float16))], [spec])
+
+
+def test_matrices_may_have_the_padding_of_their_tiles() -> None:
+    matrix = np.arange(20 * 40, dtype=np.float16).reshape(20, 40)
+    padded = np.pad(matrix, ((0, 12), (0, 8)))
+    spec = TensorSpec("x", (None, 20, 40), "float16")
+    for given in (padded, padded[np.newaxis]):
+        (made,) = plain_arrays([vsx.from_numpy(given, 0)], [spec])
+        assert np.array_equal(made, matrix[np.newaxis])
+    with pytest.raises(StreamError, match=r"takes a sample of shape \(1, 20, 40\), got \(36, 48\)"):
+        plain_arrays([vsx.from_numpy(np.zeros((36, 48), np.float16), 0)], [spec])
