@@ -9,8 +9,6 @@
 ``FILE.json`` carries it.
 """
 
-import json
-import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +17,9 @@ from typing import Any
 
 from vackit.data.datalist import read_lines
 from vackit.errors import DataError
-from vackit.files import json_bytes, sha256_bytes, sha256_file, write_atomic
-
-_log = logging.getLogger(__name__)
+from vackit.results.text_result import TextResult
+from vackit.results.text_result import read_sidecar as read_sidecar
+from vackit.results.text_result import sidecar_path as sidecar_path
 
 # The path may hold anything, colons too, so the line is taken apart from its right end
 _LINE = re.compile(
@@ -108,48 +106,17 @@ def _in_order(
     return ordered
 
 
-def sidecar_path(path: Path) -> Path:
-    """Return the JSON file that carries the provenance of the text at ``path``."""
-    return path.with_name(f"{path.name}.json")
-
-
 def write_predictions(path: Path, predictions: Sequence[Prediction], run: dict[str, Any]) -> None:
-    """Write a text of results and its sidecar, each atomically, the text last.
+    """Write a text of results and its sidecar, each atomically.
 
     Args:
         path: The text file.
         predictions: In the order in which they are to stand.
         run: Provenance, JSON-ready; ``emulated`` says whether an emulator was at work.
     """
-    text = predictions_text(predictions).encode()
-    sidecar = {**run, "result": path.name, "result_sha256": sha256_bytes(text)}
-    write_atomic(sidecar_path(path), json_bytes(sidecar))
-    write_atomic(path, text)
+    TextResult(path, run).write(predictions_text(predictions))
 
 
 def predictions_text(predictions: Sequence[Prediction]) -> str:
     """Return what `write_predictions` writes as text."""
     return "".join(f"{format_line(prediction)}\n" for prediction in predictions)
-
-
-def read_sidecar(path: Path) -> dict[str, Any] | None:
-    """Return the provenance of the text at ``path``, ``None`` where it has no sidecar.
-
-    A sidecar whose ``result_sha256`` is another text's is not believed; a warning says so.
-
-    Raises:
-        DataError: The sidecar is there and is no JSON object.
-    """
-    sidecar = sidecar_path(path)
-    if not sidecar.exists():
-        return None
-    try:
-        data = json.loads(sidecar.read_bytes())
-    except (ValueError, OSError, RecursionError) as error:
-        raise DataError(f"not JSON: {error}", where=sidecar) from error
-    if not isinstance(data, dict):
-        raise DataError("not the provenance of results: no JSON object", where=sidecar)
-    if data.get("result_sha256") not in (None, sha256_file(path)):
-        _log.warning("%s: is not of this text (its sha256 differs); it is left out", sidecar)
-        return None
-    return data

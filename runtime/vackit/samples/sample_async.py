@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from vackit.config.vdsp import load_vdsp_params
 from vackit.console import whole_number
 from vackit.errors import VackitError
+from vackit.results.text_result import TextResult
 from vackit.samples._common import (
     fingerprint,
     image_graph,
@@ -26,7 +27,6 @@ from vackit.samples._common import (
     load_program,
     sample_parser,
 )
-from vackit.samples._text_result import TextResult
 from vackit.stream.graph import Graph
 from vackit.stream.operators import ModelOperator, Tensors
 from vackit.stream.provenance import provenance

@@ -24,7 +24,8 @@ from vackit.devices.base import Program
 from vackit.devices.registry import get_device
 from vackit.errors import DataError, StreamError
 from vackit.files import sha256_bytes
-from vackit.samples._text_result import TextResult
+from vackit.results.text import Prediction, predictions_text
+from vackit.results.text_result import TextResult
 from vackit.stream.graph import make_graph
 from vackit.stream.images import arrange
 from vackit.stream.outputs import as_float16
@@ -142,10 +143,11 @@ def _lines(
                 best = topk(scores, args.topk)
             except DataError as error:
                 raise DataError(error.message, where=path) from error
-            yield "".join(
-                f"{path}: Relay top-{rank} id: {index}, prob: {scores.flat[index]:.8f}, "
-                f"class name: {names[index]}\n"
-                for rank, index in enumerate(best)
+            yield predictions_text(
+                [
+                    Prediction(str(path), rank, index, float(scores.flat[index]), names[index])
+                    for rank, index in enumerate(best)
+                ]
             )
 
 

@@ -2,11 +2,14 @@
 """A text result and its sidecar ``FILE.json``, which says what made it."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 from vackit.errors import DataError
-from vackit.files import json_bytes, sha256_bytes, write_atomic, write_json
+from vackit.files import json_bytes, sha256_bytes, sha256_file, write_atomic, write_json
+
+_log = logging.getLogger(__name__)
 
 
 class TextResult:
@@ -20,7 +23,7 @@ class TextResult:
 
     def __init__(self, path: Path, run: dict[str, Any]) -> None:
         self.path = path
-        self.sidecar = path.with_name(path.name + ".json")
+        self.sidecar = sidecar_path(path)
         self._run = run
 
     @property
@@ -56,3 +59,31 @@ class TextResult:
 
     def _sidecar(self, text: bytes) -> dict[str, Any]:
         return {**self._run, "result": self.path.name, "result_sha256": sha256_bytes(text)}
+
+
+def sidecar_path(path: Path) -> Path:
+    """Return the JSON file that carries the provenance of the text at ``path``."""
+    return path.with_name(f"{path.name}.json")
+
+
+def read_sidecar(path: Path) -> dict[str, Any] | None:
+    """Return the provenance of the text at ``path``, ``None`` where it has no sidecar.
+
+    A sidecar whose ``result_sha256`` is another text's is not believed; a warning says so.
+
+    Raises:
+        DataError: The sidecar is there and is no JSON object.
+    """
+    sidecar = sidecar_path(path)
+    if not sidecar.exists():
+        return None
+    try:
+        data = json.loads(sidecar.read_bytes())
+    except (ValueError, OSError, RecursionError) as error:
+        raise DataError(f"not JSON: {error}", where=sidecar) from error
+    if not isinstance(data, dict):
+        raise DataError("not the provenance of results: no JSON object", where=sidecar)
+    if data.get("result_sha256") not in (None, sha256_file(path)):
+        _log.warning("%s: is not of this text (its sha256 differs); it is left out", sidecar)
+        return None
+    return data
