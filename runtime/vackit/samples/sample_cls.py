@@ -11,23 +11,17 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from vackit.config.model_info import load_model_info
 from vackit.config.vdsp import VdspParams, load_vdsp_params
 from vackit.console import Parser, progress, whole_number
 from vackit.data.datalist import read_lines
-from vackit.data.images import decode_rgb_planes, read_file
-from vackit.data.listing import list_images
 from vackit.data.topk import topk
 from vackit.devices.base import Program
-from vackit.devices.registry import get_device
 from vackit.errors import DataError, StreamError
 from vackit.files import sha256_bytes
 from vackit.results.text import Prediction, predictions_text
 from vackit.results.text_result import TextResult
-from vackit.stream.graph import make_graph
-from vackit.stream.images import arrange
+from vackit.samples._common import fingerprint, image_graph, image_paths, load_program
 from vackit.stream.outputs import as_float16
 from vackit.stream.provenance import provenance
 from vackit.stream.stream import Stream
@@ -41,11 +35,9 @@ _EXAMPLE = """runstream sample_cls.py --file_path images/val \\
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the sample; errors are raised as `vackit.errors` for runstream to print."""
     args = _parser().parse_args(argv)
-    device = get_device(None, args.device_id)
-    artifact = device.open(load_model_info(args.model_info).prefix)
     vdsp = load_vdsp_params(args.vdsp_params_info)
-    images = [args.file_path] if args.file_path.is_file() else list_images(args.file_path)
-    with device.load(artifact) as program:
+    images = image_paths(args.file_path)
+    with load_program(args) as program:
         names = _class_names(args.label_txt, program)
         lines = _lines(args, program, vdsp, images, names)
         if args.task == "topk":
@@ -57,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "topk": args.topk,
             "class_names_sha256": sha256_bytes("\n".join(names).encode()),
             "num_images": len(images),
-            "images_sha256": sha256_bytes("\n".join(map(_stamp, images)).encode()),
+            "images_sha256": fingerprint(images),
         }
         result = TextResult(_result_path(args.save_dir), run)
         if result.is_complete:
@@ -77,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
         help="run: write the results of all images to a file (default); topk: print them",
     )  # fmt: skip
     add("--file_path", type=Path, required=True, help="a folder of images, or one image")
-    add("--model_info", type=Path, required=True, help="model_info JSON of the artifact")
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--model_info", type=Path, help="model_info JSON of the artifact")
+    model.add_argument("--model_prefix_path", type=Path, help="prefix of the artifact")
     add("--vdsp_params_info", type=Path, required=True, help="vdsp_params JSON")
     add("--label_txt", type=Path, help="class names, one a line (default: the class index)")
     add(
@@ -129,11 +123,7 @@ def _lines(
     names: Sequence[str],
 ) -> Iterator[str]:
     """Yield the lines of each image, in the order of ``images``."""
-
-    def read(path: Path) -> Any:
-        return arrange(decode_rgb_planes(read_file(path), path), vdsp.image_format)
-
-    graph = make_graph(program, vdsp).after(read, str)
+    graph = image_graph(program, vdsp)
     workers = min(4, os.cpu_count() or 1)
     # full batches make the grouping, and with it the last digit, repeatable
     with Stream(graph, workers=workers, max_batch=args.batch, max_delay_us=None) as stream:
@@ -149,10 +139,6 @@ def _lines(
                     for rank, index in enumerate(best)
                 ]
             )
-
-
-def _stamp(path: Path) -> str:
-    return f"{path} {path.stat().st_size}"
 
 
 if __name__ == "__main__":
