@@ -103,7 +103,7 @@ def _run_program(args: argparse.Namespace, arguments: list[str]) -> int:
     from vackit.cli.runstream_report import recorded
 
     with _found(args) as path, recorded(profile=args.profile, trace=args.trace):
-        set_search_path(path.parent if path else Path(), emulate=args.emulate)
+        set_search_path(path.resolve().parent if path else Path(), emulate=args.emulate)
         # on the program's search path: --emulate hides a card's module from the choice too
         _choose_device(args.device, args.verbose)
         for ops in args.ops:

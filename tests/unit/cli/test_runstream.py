@@ -68,6 +68,17 @@ def test_runstream_searches_the_programs_folder_and_not_its_own(
     assert capsys.readouterr().out == "True\n"
 
 
+def test_runstream_follows_a_link_to_what_stands_beside_the_program(
+    capsys: Output, tmp_path: Path
+) -> None:
+    (tmp_path / "real").mkdir()
+    script("VALUE = 5", "real/beside.py")
+    program = script("import beside; print(beside.VALUE, __file__)", "real/program.py")
+    Path("link.py").symlink_to(program)
+    assert main(["link.py"]) == 0
+    assert capsys.readouterr().out == f"5 {tmp_path / 'link.py'}\n"
+
+
 def test_runstream_runs_a_module(capsys: Output, tmp_path: Path) -> None:
     script("import sys; print(__name__, sys.argv[1:], sys.path[0]); sys.exit(4)", "tool.py")
     assert main(["--emulate", "-m", "tool", "-m", "--device", "x"]) == 4
