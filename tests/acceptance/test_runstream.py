@@ -159,6 +159,9 @@ def test_a_profile_does_not_wait_for_a_pool_that_was_left_open() -> None:
 
 def test_an_error_of_the_sample_is_a_message() -> None:
     cv2.imwrite("a.png", np.zeros((8, 8, 3), np.uint8))
+    config = {"IimageFormat": "RGB_PLANAR", "NormaType": "DIV255", "ColorCvtCode": "NO_CHANGE"}
+    params = {"OpType": "FUSION_OP_RGB_CVTCOLOR_NORM_TENSOR", "OpConfig": config}
+    Path("vdsp.json").write_text(json.dumps(params))
     Path("info.json").write_text(
         json.dumps(
             {
