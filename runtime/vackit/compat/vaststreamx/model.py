@@ -171,7 +171,7 @@ def checked_shapes(shapes: Sequence[Sequence[int]], program: Program) -> Shapes:
 
 
 def _has_batch(spec: TensorSpec) -> bool:
-    return bool(spec.shape) and (spec.shape[0] is None or spec.layout == "NCHW")
+    return bool(spec.shape) and spec.shape[0] in (None, 1)
 
 
 def _prefix(given: str | PathLike[str] | Mapping[str, str]) -> Path:
