@@ -155,6 +155,8 @@ class Trace:
             if source.shape[2] != planes.shape[2]:
                 return None
             channels[here] = (planes[0, here, 0] & _ELEMENT_MASK) // source.shape[2]
+            if channels[here].max() >= source.shape[1]:  # of another sample: axis 0 has moved
+                return None
             if not np.array_equal(planes[:, here], source[:, channels[here]]):
                 return None
         return View(roots, channels, numbers.ndim)
