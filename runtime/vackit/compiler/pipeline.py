@@ -25,7 +25,8 @@ from vackit.artifact.store import (
 from vackit.compiler.batch import free_batch, set_output_shapes
 from vackit.compiler.calibration.images import CalibrationSet, takes_npz
 from vackit.compiler.emit import check_parts, serialize, signature, store
-from vackit.compiler.explain.budget import AccuracyWish, fit
+from vackit.compiler.explain.budget import AccuracyWish
+from vackit.compiler.explain.fitting import fit
 from vackit.compiler.extra_ops import extra_pass
 from vackit.compiler.frontend import read_model
 from vackit.compiler.half import to_half

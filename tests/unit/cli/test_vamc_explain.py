@@ -62,11 +62,10 @@ def prefix(capsys: pytest.CaptureFixture[str]) -> str:
 def test_explain_prints_a_table(prefix: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", prefix, "--images", "val", "--cures", "1", "--rows", "2"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("deploy/small/mod: 8 blocks, 12 images of val\n")
-    assert "top-1 int8 " in out
-    assert "12 labeled images" in out
+    assert out.startswith("deploy/small/mod: 8 nodes, 12 images of val\n")
+    assert "top-1 of 12 labeled images: int8 " in out
     assert "... and 6 better ones (--all)" in out
-    assert "cures, measured on these images" in out
+    assert "cures, each made and measured on these images" in out
     assert err == ""
 
 

@@ -28,7 +28,9 @@ _CODES = "/quantized"
 class Step:
     """How a value is rounded: integers from ``lowest`` to ``highest``.
 
-    ``group`` is the name of the scale's tensor: values of one group have the same.
+    ``group`` is the name of the scale's tensor: values of one group have the same. ``read_as``
+    holds the scale and zero point that the integers are read with, where they are others than
+    those that they are written with; no build makes such a pair.
     """
 
     scale: float
@@ -36,11 +38,13 @@ class Step:
     lowest: int
     highest: int
     group: str
+    read_as: tuple[float, int] | None = None
 
     def real(self, codes: NDArray[Any]) -> Floats:
-        """Return the numbers that integers stand for."""
-        apart = codes.astype(np.float32) - np.float32(self.zero_point)
-        return np.asarray(apart * np.float32(self.scale), np.float32)
+        """Return the numbers that integers are read as."""
+        scale, zero_point = self.read_as or (self.scale, self.zero_point)
+        apart = codes.astype(np.float32) - np.float32(zero_point)
+        return np.asarray(apart * np.float32(scale), np.float32)
 
     @property
     def low(self) -> float:
@@ -116,15 +120,22 @@ def find_blocks(twins: Twins) -> tuple[Block, ...]:
 
 def find_steps(integer: onnx.GraphProto) -> dict[str, Step]:
     """Return how each value is rounded, by its name in the float twin."""
-    known = constants(integer)
+    known, readers = constants(integer), consumers(integer)
+
+    def pair_of(node: onnx.NodeProto) -> tuple[float, int]:
+        return float(values_of(known[node.input[1]])), int(values_of(known[node.input[2]]))
+
     steps = {}
     for node in integer.node:
-        if node.op_type != "QuantizeLinear" or not node.output[0].endswith(_CODES):
+        codes = node.output[0]
+        if node.op_type != "QuantizeLinear" or not codes.endswith(_CODES):
             continue
-        scale, zero = (values_of(known[name]) for name in node.input[1:3])
-        limits = np.iinfo(zero.dtype)
-        steps[node.output[0].removesuffix(_CODES)] = Step(
-            float(scale), int(zero), int(limits.min), int(limits.max), node.input[1]
+        limits = np.iinfo(values_of(known[node.input[2]]).dtype)
+        written = pair_of(node)
+        read = [pair_of(other) for other in readers.get(codes, [])]
+        read_as = next((pair for pair in read if pair != written), None)
+        steps[codes.removesuffix(_CODES)] = Step(
+            *written, int(limits.min), int(limits.max), node.input[1], read_as
         )
     return steps
 
@@ -235,10 +246,9 @@ class _Finder:
 
     def _only_moves(self, node: onnx.NodeProto, step: Step) -> bool:
         before = self._steps.get(node.input[0]) if node.op_type in MOVING else None
-        return before is not None and (before.scale, before.zero_point) == (
-            step.scale,
-            step.zero_point,
-        )
+        if before is None or step.read_as is not None:
+            return False
+        return (before.scale, before.zero_point) == (step.scale, step.zero_point)
 
     def _weights(self, node: onnx.NodeProto) -> Weights | None:
         twin = self._integer_nodes.get(node.name)

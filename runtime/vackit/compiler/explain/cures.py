@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vackit.compiler.explain.explanation import Row
 from vackit.compiler.explain.patches import Patch, candidates, is_heeded
 from vackit.compiler.explain.samples import Sample
-from vackit.compiler.explain.sessions import interleaved_medians_ms
+from vackit.compiler.explain.timing import Latency, measure_latencies
 from vackit.compiler.explain.trials import Maker, Trial, run_trial
 from vackit.console import progress
 
@@ -20,16 +20,21 @@ from vackit.console import progress
 WORTH_DB = 0.3
 # a patch mends a block if it takes this much of the noise that the block alone makes
 MENDS = 0.5
-LATENCY_ROUNDS = 31
 
 
 @dataclass(frozen=True)
 class Found:
-    """The rows with their cures, what these are compared with, and all of them together."""
+    """The rows with their cures, and all of these in one patch where there are several."""
 
     rows: tuple[Row, ...]
-    before: Trial
-    together: Trial | None
+    together: Trial | None = None
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Return every patch that was found, once."""
+        cures = [row.cure for row in self.rows if row.cure is not None]
+        found = [*cures, *([self.together] if self.together else [])]
+        return list({trial.patch: trial for trial in found}.values())
 
 
 @dataclass(frozen=True)
@@ -50,31 +55,24 @@ class CureSearch:
     before: Trial
     done: dict[Patch, Trial] = field(default_factory=dict)
 
-    def search(
-        self, rows: Sequence[Row], num_rows: int, feeds: Mapping[str, NDArray[Any]]
-    ) -> Found:
+    def search(self, rows: Sequence[Row], num_rows: int) -> Found:
         """Try patches on the first ``num_rows`` rows, the smallest first.
+
+        Where there are faults, on these rows alone: what else is wrong shows behind them.
 
         Args:
             rows: The worst first.
             num_rows: How many of them.
-            feeds: One sample, to measure latencies with.
         """
-        first = rows[:num_rows]
-        tried = [self._try(row) for row in progress(first, "trying patches", len(first))]
-        chosen = [
-            choose(self.before, trials, row) for row, trials in zip(first, tried, strict=True)
-        ]
-        together = self._together([trial.patch for trial in chosen if trial])
-        timed = self._timed([self.before, *chosen, together], feeds)
-        cured = [
-            dataclasses.replace(
-                row, trials=tuple(trials), cure=timed[trial.patch] if trial else None
-            )
-            for row, trials, trial in zip(first, tried, chosen, strict=True)
-        ]
-        whole = timed[together.patch] if together else None
-        return Found((*cured, *rows[num_rows:]), timed[self.before.patch], whole)
+        faulty = [row for row in rows if row.is_faulty]
+        first = (faulty or rows)[:num_rows]
+        cured = [self._cured(row) for row in progress(first, "trying patches", len(first))]
+        together = self._together([row.cure.patch for row in cured if row.cure])
+        return Found((*cured, *rows[len(cured) :]), together)
+
+    def _cured(self, row: Row) -> Row:
+        trials = self._try(row)
+        return dataclasses.replace(row, trials=tuple(trials), cure=choose(self.before, trials, row))
 
     def _try(self, row: Row) -> list[Trial]:
         """Try what may mend a row, as far as the first that does."""
@@ -99,17 +97,35 @@ class CureSearch:
         whole = reduce(Patch.__add__, patches)
         return None if whole in patches else self._trial(whole)
 
-    def _timed(
-        self, trials: Sequence[Trial | None], feeds: Mapping[str, NDArray[Any]]
-    ) -> dict[Patch, Trial]:
-        unique = {trial.patch: trial for trial in trials if trial is not None}
-        models = [self.maker.make(patch)[0] for patch in unique]
-        where = self.maker.twins.where
-        medians = interleaved_medians_ms(models, feeds, where, LATENCY_ROUNDS)
-        return {
-            patch: dataclasses.replace(trial, latency_ms=median)
-            for (patch, trial), median in zip(unique.items(), medians, strict=True)
-        }
+
+def timed(
+    maker: Maker, before: Trial, found: Found, feeds: Mapping[str, NDArray[Any]]
+) -> tuple[Trial, Found, Latency]:
+    """Measure how long everything takes, all of it side by side.
+
+    Args:
+        maker: Makes the graphs.
+        before: The artifact as it is.
+        found: Its cures.
+        feeds: One sample.
+
+    Returns:
+        ``before`` and ``found`` with latencies, and the float twin's.
+    """
+    trials = [before, *found.trials]
+    models = [maker.make(trial.patch)[0] for trial in trials]
+    twins = maker.twins
+    *latencies, floating = measure_latencies([*models, twins.floating], feeds, twins.where)
+    done = {
+        trial.patch: dataclasses.replace(trial, latency=latency)
+        for trial, latency in zip(trials, latencies, strict=True)
+    }
+    rows = [
+        dataclasses.replace(row, cure=done[row.cure.patch]) if row.cure else row
+        for row in found.rows
+    ]
+    together = done[found.together.patch] if found.together else None
+    return done[before.patch], Found(tuple(rows), together), floating
 
 
 def choose(before: Trial, trials: Sequence[Trial], row: Row) -> Trial | None:
@@ -117,6 +133,22 @@ def choose(before: Trial, trials: Sequence[Trial], row: Row) -> Trial | None:
     mending = next((trial for trial in trials if mends(before, trial, row)), None)
     best = mending or max(trials, key=lambda t: gain_db(before, t), default=None)
     return best if best is not None and gain_db(before, best) >= WORTH_DB else None
+
+
+def advised(before: Trial, found: Found) -> Trial | None:
+    """Return the smallest patch that gains about as much as the best one; None if there is none.
+
+    One that certainly makes the classes worse is none.
+    """
+    trials = [trial for trial in found.trials if not _is_worse(before, trial)]
+    best = max((gain_db(before, trial) for trial in trials), default=0.0)
+    good = [trial for trial in trials if gain_db(before, trial) > best - WORTH_DB]
+    return min(good, key=lambda trial: trial.patch.size, default=None)
+
+
+def _is_worse(before: Trial, trial: Trial) -> bool:
+    gain = trial.scores.gain_over(before.scores)
+    return gain is not None and gain.high < 0
 
 
 def mends(before: Trial, trial: Trial, row: Row) -> bool:

@@ -9,8 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vackit.compiler.explain.blocks import Block
+import numpy as np
+from numpy.typing import NDArray
+
+from vackit.compiler.explain.blocks import Block, Step
 from vackit.compiler.explain.measure import BlockStatistics
+from vackit.compiler.explain.noise import Noise
 
 # two bits
 MUCH = 4.0
@@ -40,6 +44,9 @@ class Evidence:
         ranges: Low and high of every rounded value of the network, by name.
         groups: The values that share each scale, by the scale's name.
         evened: The manifest's ``evened_weights``, by node.
+        recorded: The manifest's ``ranges``, by the value that each group is named after.
+        steps: How each value of the network is rounded, by name.
+        at_outputs: Noise at the network's outputs from this block alone.
     """
 
     block: Block
@@ -47,6 +54,9 @@ class Evidence:
     ranges: Mapping[str, tuple[float, float]]
     groups: Mapping[str, Sequence[str]]
     evened: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    recorded: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    steps: Mapping[str, Step] = field(default_factory=dict)
+    at_outputs: Noise = field(default_factory=Noise)
 
     @property
     def weights_share(self) -> float:
@@ -62,3 +72,11 @@ class Evidence:
 def ratio_text(large: float, small: float) -> str:
     """Return how many times ``small`` goes into ``large``, in words."""
     return f"{large / small:.3g} times" if small else "beyond any ratio"
+
+
+def channels_text(which: NDArray[np.bool_]) -> str:
+    """Return which output channels are meant: the one, or how many of them."""
+    count = int(which.sum())
+    if count == 1:
+        return f"output channel {int(np.argmax(which))}"
+    return f"{count} of {which.size} output channels"

@@ -9,17 +9,14 @@ from typing import Any
 from vackit.artifact.manifest import Manifest
 from vackit.compiler.calibration.images import CalibrationSet
 from vackit.compiler.explain.blocks import Block, find_blocks
-from vackit.compiler.explain.causes import find_causes
-from vackit.compiler.explain.cures import CureSearch, Found
-from vackit.compiler.explain.evidence import Evidence
-from vackit.compiler.explain.explanation import Explanation, Row
-from vackit.compiler.explain.measure import Measurement, measure
+from vackit.compiler.explain.cures import CureSearch, Found, advised, timed
+from vackit.compiler.explain.explanation import Explanation
+from vackit.compiler.explain.measure import measure
 from vackit.compiler.explain.noise import Noise
 from vackit.compiler.explain.patches import Patch
-from vackit.compiler.explain.ranking import severity
+from vackit.compiler.explain.rows import make_rows
 from vackit.compiler.explain.samples import Samples
 from vackit.compiler.explain.sensitivity import Sensitivity, together
-from vackit.compiler.explain.sessions import interleaved_medians_ms
 from vackit.compiler.explain.trials import Maker, Trial
 from vackit.compiler.explain.twins import Twins
 from vackit.config.build import Quantize
@@ -27,7 +24,6 @@ from vackit.console import progress
 
 # on these few every block is measured by itself: as many runs as blocks times images
 SENSITIVITY_IMAGES = 16
-LATENCY_ROUNDS = 31
 
 
 @dataclass(frozen=True)
@@ -69,28 +65,26 @@ def explain(
     measured = measure(twins, blocks, progress(samples, "comparing", len(samples)), labels)
     few = [feeds for _, feeds in samples.few(SENSITIVITY_IMAGES)]
     noises = _at_outputs(twins, blocks, few)
-    evened = (manifest.quantization or {}).get("evened_weights", {})
-    rows = _rows(blocks, measured, noises, evened)
+    record = manifest.quantization or {}
+    rows = make_rows(blocks, measured.blocks, noises, record)
     before = Trial(Patch(), measured.scores, together(list(measured.outputs.values())))
-    found = Found(rows, before, None)
+    maker = maker_of(manifest, twins, images, use_cache=wish.use_cache)
+    found = Found(rows)
     if wish.num_cures:
-        maker = maker_of(manifest, twins, images, use_cache=wish.use_cache)
-        found = CureSearch(maker, samples, labels, before).search(rows, wish.num_cures, few[0])
-    graphs = [twins.integer, twins.floating]
-    latencies = interleaved_medians_ms(graphs, few[0], twins.where, LATENCY_ROUNDS)
+        found = CureSearch(maker, samples, labels, before).search(rows, wish.num_cures)
+    before, found, float_latency = timed(maker, before, found, few[0])
     return Explanation(
         prefix=twins.where,
         name=manifest.name,
         rows=found.rows,
         outputs=measured.outputs,
-        scores=measured.scores,
         num_sensitivity_images=len(few),
-        before=found.before,
+        before=before,
         together=found.together,
-        latency_ms=latencies[0],
-        float_latency_ms=latencies[1],
+        advised=advised(before, found),
+        float_latency=float_latency,
         images=str(images.root),
-        evened=evened,
+        evened=record.get("evened_weights", {}),
     )
 
 
@@ -99,44 +93,6 @@ def _at_outputs(
 ) -> list[Noise]:
     sensitivity = Sensitivity(twins, few)
     return [sensitivity.of(block) for block in progress(blocks, "one by one", len(blocks))]
-
-
-def _rows(
-    blocks: Sequence[Block],
-    measured: Measurement,
-    noises: Sequence[Noise],
-    evened: Mapping[str, Mapping[str, Any]],
-) -> tuple[Row, ...]:
-    ranges, groups = _shared(blocks, measured)
-    order = sorted(range(len(blocks)), key=lambda i: severity(i, measured.blocks[i], noises[i]))
-    rows = []
-    for rank, index in enumerate(order, 1):
-        evidence = Evidence(blocks[index], measured.blocks[index], ranges, groups, evened)
-        rows.append(
-            Row(
-                rank,
-                index,
-                blocks[index],
-                measured.blocks[index],
-                noises[index],
-                evidence.weights_share,
-                find_causes(evidence),
-            )
-        )
-    return tuple(rows)
-
-
-def _shared(
-    blocks: Sequence[Block], measured: Measurement
-) -> tuple[dict[str, tuple[float, float]], dict[str, list[str]]]:
-    """Return each rounded value's range on the images, and the values of each scale."""
-    ranges: dict[str, tuple[float, float]] = {}
-    groups: dict[str, list[str]] = {}
-    for block, statistics in zip(blocks, measured.blocks, strict=True):
-        if block.step is not None:
-            ranges[block.value] = (statistics.low, statistics.high)
-            groups.setdefault(block.step.group, []).append(block.value)
-    return ranges, groups
 
 
 def maker_of(manifest: Manifest, twins: Twins, images: CalibrationSet, *, use_cache: bool) -> Maker:

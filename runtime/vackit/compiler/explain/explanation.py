@@ -7,13 +7,15 @@ from typing import Any
 
 from vackit.compiler.explain.blocks import Block
 from vackit.compiler.explain.evidence import Cause
+from vackit.compiler.explain.faults import FAULTS
 from vackit.compiler.explain.measure import BlockStatistics
 from vackit.compiler.explain.noise import Noise
 from vackit.compiler.explain.ranking import is_crippled
 from vackit.compiler.explain.scores import Scores
+from vackit.compiler.explain.timing import Latency
 from vackit.compiler.explain.trials import Trial
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,13 @@ class Row:
     trials: tuple[Trial, ...] = ()
     cure: Trial | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as JSON."""
+    @property
+    def is_faulty(self) -> bool:
+        """Tell whether no build makes such a block."""
+        return any(cause.kind in FAULTS for cause in self.causes)
+
+    def to_json(self, before: Trial) -> dict[str, Any]:
+        """Return the row as JSON; its trials are compared with ``before``."""
         block, statistics = self.block, self.statistics
         return {
             "rank": self.rank,
@@ -51,6 +58,7 @@ class Row:
             "name": block.name,
             "kind": block.kind,
             "value": block.value,
+            "faulty": self.is_faulty,
             "crippled": is_crippled(statistics),
             "single": {
                 **statistics.single.to_json(),
@@ -63,8 +71,8 @@ class Row:
             "seen": [statistics.low, statistics.high],
             "saturated_share": round(statistics.saturated_share, 6),
             "causes": [{"kind": cause.kind, "text": cause.text} for cause in self.causes],
-            "cure": None if self.cure is None else self.cure.to_json(),
-            "trials": [trial.to_json() for trial in self.trials],
+            "cure": None if self.cure is None else self.cure.to_json(before),
+            "trials": [trial.to_json(before) for trial in self.trials],
         }
 
 
@@ -77,12 +85,12 @@ class Explanation:
         name: The build config's name.
         rows: The worst first.
         outputs: Accumulated noise of each of the network's outputs.
-        scores: Of the artifact.
         num_sensitivity_images: How many of the images ``at_outputs`` is measured on.
         before: The artifact as it is: what patches are compared with.
         together: The cures of all rows in one patch; None where there are fewer than two.
-        latency_ms: Of the artifact on the emulator, batch 1, one thread; None: not measured.
-        float_latency_ms: Of its float twin, likewise.
+        advised: The smallest of all these patches that gains about as much as any; None where
+            none is worth it.
+        float_latency: Of the float twin on the emulator, batch 1, one thread.
         images: Folder of the images.
         evened: The manifest's ``evened_weights``: what the build itself has mended.
     """
@@ -91,17 +99,22 @@ class Explanation:
     name: str
     rows: tuple[Row, ...]
     outputs: dict[str, Noise]
-    scores: Scores
     num_sensitivity_images: int
     before: Trial
     together: Trial | None
-    latency_ms: float | None
-    float_latency_ms: float | None
+    advised: Trial | None
+    float_latency: Latency
     images: str
     evened: dict[str, dict[str, Any]]
 
+    @property
+    def scores(self) -> Scores:
+        """Return the artifact's own."""
+        return self.before.scores
+
     def to_json(self) -> dict[str, Any]:
         """Return the explanation as JSON."""
+        before, latency = self.before, self.before.latency
         return {
             "format_version": FORMAT_VERSION,
             "prefix": self.prefix,
@@ -110,12 +123,13 @@ class Explanation:
             **self.scores.to_json(),
             "num_sensitivity_images": self.num_sensitivity_images,
             "outputs": {name: noise.to_json() for name, noise in self.outputs.items()},
-            "latency_ms": rounded(self.latency_ms),
-            "float_latency_ms": rounded(self.float_latency_ms),
+            "latency_ms": None if latency is None else round(latency.median_ms, 4),
+            "float_latency_ms": round(self.float_latency.median_ms, 4),
             "latency_is_emulated": True,
-            "together": None if self.together is None else self.together.to_json(),
+            "together": None if self.together is None else self.together.to_json(before),
+            "advised": None if self.advised is None else self.advised.to_json(before),
             "evened_weights": self.evened,
-            "nodes": [row.to_json() for row in self.rows],
+            "nodes": [row.to_json(before) for row in self.rows],
             "flips": [
                 {"image": f.image, "float": f.floating, "int8": f.integer, "label": f.label}
                 for f in self.scores.flips
@@ -126,8 +140,3 @@ class Explanation:
 def finite(value: float, digits: int = 3) -> float | None:
     """Return ``value`` rounded, None where it is infinite: nothing is lost."""
     return round(value, digits) if math.isfinite(value) else None
-
-
-def rounded(value: float | None) -> float | None:
-    """Return a latency with 4 digits."""
-    return None if value is None else round(value, 4)

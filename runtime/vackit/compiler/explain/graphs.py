@@ -123,15 +123,24 @@ def _put_weights(graph: onnx.GraphProto, node: onnx.NodeProto, block: Block) -> 
 
 def _round(graph: onnx.GraphProto, step: Step, source: str, codes: str, to: str) -> None:
     first = _quantize(graph, step, source, codes)
-    second = helper.make_node("DequantizeLinear", [codes, *first.input[1:]], [to], name=to)
+    names = first.input[1:]
+    if step.read_as is not None:
+        names = _parameters(graph, f"{codes}/read", *step.read_as, step)
+    second = helper.make_node("DequantizeLinear", [codes, *names], [to], name=to)
     graph.node.extend([first, second])
 
 
 def _quantize(graph: onnx.GraphProto, step: Step, source: str, codes: str) -> onnx.NodeProto:
-    dtype = np.uint8 if step.lowest >= 0 else np.int8
-    scale: NDArray[np.float32] = np.array(step.scale, np.float32)
-    names = [
-        add_constant(graph, f"{codes}/scale", scale),
-        add_constant(graph, f"{codes}/zero", np.array(step.zero_point, dtype)),
-    ]
+    names = _parameters(graph, codes, step.scale, step.zero_point, step)
     return helper.make_node("QuantizeLinear", [source, *names], [codes], name=codes)
+
+
+def _parameters(
+    graph: onnx.GraphProto, name: str, scale: float, zero_point: int, step: Step
+) -> list[str]:
+    dtype = np.uint8 if step.lowest >= 0 else np.int8
+    values: NDArray[np.float32] = np.array(scale, np.float32)
+    return [
+        add_constant(graph, f"{name}/scale", values),
+        add_constant(graph, f"{name}/zero", np.array(zero_point, dtype)),
+    ]

@@ -5,14 +5,22 @@ import math
 from html import escape
 
 from vackit.compiler.explain.explanation import Explanation, Row
-from vackit.compiler.explain.noise import Noise
 from vackit.compiler.explain.plots import Series, bars, histogram, lines
 from vackit.compiler.explain.ranking import is_crippled
 from vackit.compiler.explain.style import CSS
-from vackit.compiler.explain.table import advice, effect, evened_lines
 from vackit.compiler.explain.trials import Trial
 from vackit.compiler.explain.value_causes import channel_reach
 from vackit.compiler.explain.weight_causes import channel_maxima
+from vackit.compiler.explain.words import (
+    COLUMNS,
+    advice,
+    cells,
+    db,
+    effect,
+    evened_lines,
+    number,
+    verdict,
+)
 
 # the worst blocks that get plots of their own
 NUM_CARDS = 6
@@ -26,6 +34,7 @@ def page(explanation: Explanation) -> str:
         f"<h1>{escape(explanation.name)}: what int8 costs, and where</h1>",
         _subtitle(explanation),
         _tiles(explanation),
+        _faults(explanation),
         _along(explanation),
         _cures(explanation),
         _evened(explanation),
@@ -54,7 +63,7 @@ def _subtitle(explanation: Explanation) -> str:
 def _tiles(explanation: Explanation) -> str:
     scores = explanation.scores
     tiles = [
-        (f"{_db(noise)} dB", f"SQNR of {escape(name)}, cosine {noise.cosine:.4f}")
+        (f"{db(noise)} dB", f"SQNR of {escape(name)}, cosine {noise.cosine:.4f}")
         for name, noise in explanation.outputs.items()
     ]
     if scores.top1_integer is not None and scores.top1_floating is not None:
@@ -62,19 +71,27 @@ def _tiles(explanation: Explanation) -> str:
             (f"{scores.top1_integer:.2f} %", f"top-1 in int8; float32 {scores.top1_floating:.2f} %")
         )
     if scores.agreement is not None:
-        tiles.append((f"{scores.agreement:.2f} %", "images of the same class as in float32"))
-    if explanation.latency_ms and explanation.float_latency_ms:
-        tiles.append(
-            (
-                f"{explanation.latency_ms:.2f} ms",
-                f"emulated, one thread; float32 {explanation.float_latency_ms:.2f} ms",
-            )
-        )
+        tiles.append((f"{scores.agreement.value:.2f} %", "images of the same class as in float32"))
+    if explanation.before.latency is not None:
+        floating = explanation.float_latency.median_ms
+        text = f"emulated, one thread, batch 1; float32 {floating:.2f} ms"
+        tiles.append((f"{explanation.before.latency.median_ms:.2f} ms", text))
     inner = "".join(
         f'<div class="tile"><b>{value}</b><span class="soft small">{text}</span></div>'
         for value, text in tiles
     )
-    return f'<div class="tiles">{inner}</div>'
+    told = "".join(f'<p class="soft small">{escape(line)}</p>' for line in verdict(scores))
+    return f'<div class="tiles">{inner}</div>{told}'
+
+
+def _faults(explanation: Explanation) -> str:
+    count = sum(row.is_faulty for row in explanation.rows)
+    if not count:
+        return ""
+    return (
+        f'<p><span class="badge bad">{count} of the nodes are not as a build makes them</span> '
+        "The first causes below say how.</p>"
+    )
 
 
 def _along(explanation: Explanation) -> str:
@@ -114,12 +131,12 @@ def _cures(explanation: Explanation) -> str:
         f"{escape(effect(trial, before if trial is not before else None))}</td></tr>"
         for text, trial in lines_of
     )
-    best = explanation.together or (lines_of[1][1] if len(lines_of) > 1 else None)
-    patch = (
-        f"<p>{escape(advice(best))}</p>" + (f"<pre>{escape(best.yaml)}</pre>" if best.yaml else "")
-        if best is not None
-        else "<p>None of the patches that were tried gains anything worth writing down.</p>"
-    )
+    best = explanation.advised
+    patch = "".join(f"<p>{escape(line)}</p>" for line in advice(explanation))
+    if best is None:
+        patch = "<p>None of the patches that were tried gains anything worth writing down.</p>"
+    elif best.yaml:
+        patch += f"<pre>{escape(best.yaml)}</pre>"
     return (
         "<h2>Cures</h2>"
         '<p class="soft small">Every patch is made and measured on these images. Latencies are '
@@ -140,6 +157,8 @@ def _evened(explanation: Explanation) -> str:
 def _card(row: Row, before: Trial) -> str:
     statistics = row.statistics
     badges = [f'<span class="badge">{escape(row.block.kind)}</span>']
+    if row.is_faulty:
+        badges.append('<span class="badge bad">not as a build makes it</span>')
     if is_crippled(statistics):
         badges.append('<span class="badge bad">most channels lost</span>')
     causes = "".join(
@@ -147,9 +166,9 @@ def _card(row: Row, before: Trial) -> str:
         for cause in row.causes
     )
     numbers = (
-        f"alone {_db(statistics.single)} dB, its middle channel "
-        f"{_number(statistics.channels.typical_db)} dB, at the outputs {_db(row.at_outputs)} dB; "
-        f"accumulated {_db(statistics.entire)} dB; {row.weights_share:.0%} of its own error from "
+        f"alone {db(statistics.single)} dB, its middle channel "
+        f"{number(statistics.channels.typical_db)} dB, at the outputs {db(row.at_outputs)} dB; "
+        f"accumulated {db(statistics.entire)} dB; {row.weights_share:.0%} of its own error from "
         "its weights"
     )
     cure = ""
@@ -194,8 +213,9 @@ def _plots(row: Row) -> str:
 
 
 def _all_rows(explanation: Explanation) -> str:
-    numbers = ("alone dB", "cosine", "channel dB", "outputs dB", "entire dB", "cosine")
-    titles = "".join(f'<th class="number">{text}</th>' for text in numbers)
+    titles = "".join(
+        f'<th class="number" title="{escape(text)}">{name}</th>' for name, text in COLUMNS
+    )
     head = f"<th>#</th><th>node</th><th>kind</th>{titles}<th>likely cause</th>"
     body = "".join(_row(row) for row in explanation.rows)
     return (
@@ -205,19 +225,10 @@ def _all_rows(explanation: Explanation) -> str:
 
 
 def _row(row: Row) -> str:
-    statistics = row.statistics
-    numbers = (
-        _db(statistics.single),
-        f"{statistics.single.cosine:.4f}",
-        _number(statistics.channels.typical_db),
-        _db(row.at_outputs),
-        _db(statistics.entire),
-        f"{statistics.entire.cosine:.4f}",
-    )
-    cells = "".join(f'<td class="number">{text}</td>' for text in numbers)
+    numbers = "".join(f'<td class="number">{text}</td>' for text in cells(row))
     return (
         f'<tr><td>{row.rank}</td><td class="name">{escape(row.block.name)}</td>'
-        f"<td>{escape(row.block.kind)}</td>{cells}<td>{escape(row.causes[0].kind)}</td></tr>"
+        f"<td>{escape(row.block.kind)}</td>{numbers}<td>{escape(row.causes[0].kind)}</td></tr>"
     )
 
 
@@ -234,7 +245,7 @@ def _flips(explanation: Explanation) -> str:
         f"<td>{_verdict(flip.floating, flip.integer, flip.label)}</td></tr>"
         for flip in flips
     )
-    count = explanation.scores.num_ranked - explanation.scores.num_agreeing
+    count = sum(p.floating != p.integer for p in explanation.scores.predictions)
     return (
         f"<h2>Flips</h2><p>{count} images have another class first than in float32.</p>"
         '<div class="scroll"><table><tr><th>image</th><th class="number">float32</th>'
@@ -253,11 +264,3 @@ def _verdict(floating: int, integer: int, label: int | None) -> str:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _number(value: float) -> str:
-    return f"{value:.1f}" if math.isfinite(value) else "exact"
-
-
-def _db(noise: Noise) -> str:
-    return _number(noise.sqnr_db)

@@ -9,6 +9,7 @@ import onnx
 
 from vackit.compiler.explain.blocks import INPUT, Block
 from vackit.compiler.explain.evidence import Cause
+from vackit.compiler.explain.faults import FAULTS
 from vackit.compiler.graph import consumers
 from vackit.compiler.placement import MOVING, WEIGHTED, place
 from vackit.config.build import CALIBRATE_MODES, Quantize
@@ -17,7 +18,7 @@ from vackit.config.build import CALIBRATE_MODES, Quantize
 _PER_CHANNEL = frozenset(
     {"cut_weights", "outlier_channel", "outlier_weight", "weight_range_spread"}
 )
-_REBUILD = frozenset({"foreign_weights", "saturation"})
+_REBUILD = frozenset({"saturation", "wide_range"})
 _OTHER_MODES = {
     "rare_outliers": ("percentile", "mse", "kl_divergence"),
     "saturation": ("max", "percentile"),
@@ -60,6 +61,11 @@ class Patch:
         return dataclasses.replace(self, rebuild=wanted and not is_implied)
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Return a sort key, the smallest change first: nodes in float cost speed."""
+        return len(self.nodes), len(self.settings())
+
+    @property
     def nodes(self) -> frozenset[str]:
         """Return the names of the nodes that it leaves in float."""
         return frozenset((*self.convs, *self.others))
@@ -94,18 +100,23 @@ class Patch:
 
     def __str__(self) -> str:
         parts = [f"{key}: {_yaml(value)}" for key, value in self.settings().items()]
-        return ", ".join(parts) or ("build again with images like these" if self else "as it is")
+        return ", ".join(parts) or ("build again" if self else "as it is")
 
 
 def candidates(
     block: Block, causes: Sequence[Cause], quantize: Quantize, twin: onnx.GraphProto
 ) -> list[Patch]:
-    """Return what may mend a block, the smallest change first."""
+    """Return what may mend a block, the smallest change first.
+
+    What no build makes is mended by building, and by nothing less.
+    """
     kinds = {cause.kind for cause in causes}
+    if kinds & FAULTS:
+        return [Patch(rebuild=True)]
     found = [Patch(rebuild=True)] if kinds & _REBUILD else []
     if not quantize.quantize_per_channel and block.weights and kinds & _PER_CHANNEL:
         found.append(Patch(per_channel=True))
-    modes = dict.fromkeys(mode for kind in causes for mode in _OTHER_MODES.get(kind.kind, ()))
+    modes = dict.fromkeys(mode for cause in causes for mode in _OTHER_MODES.get(cause.kind, ()))
     found += [Patch(mode=m) for m in modes if m in CALIBRATE_MODES and m != quantize.calibrate_mode]
     own = skip([block.name] if block.op_type != INPUT else [], twin)
     readers = skip(readers_of(block, twin), twin)

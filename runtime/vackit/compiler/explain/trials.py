@@ -4,19 +4,21 @@
 import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import onnx
 
 from vackit.compiler.calibration.images import CalibrationSet
 from vackit.compiler.explain.graft import in_float
+from vackit.compiler.explain.intervals import Interval
 from vackit.compiler.explain.noise import Noise
 from vackit.compiler.explain.patches import Patch, skip
 from vackit.compiler.explain.samples import Sample
 from vackit.compiler.explain.scores import Scores
 from vackit.compiler.explain.sensitivity import together
 from vackit.compiler.explain.sessions import Runner
+from vackit.compiler.explain.timing import Latency
 from vackit.compiler.explain.twins import Twins
 from vackit.compiler.graph import copy_model
 from vackit.compiler.int8 import quantize_model
@@ -34,7 +36,7 @@ class Trial:
         yaml: What to merge into the build YAML.
         is_rebuilt: It was built anew, calibrated with the images that it is measured on; not
             so where it is the artifact with some nodes in float.
-        latency_ms: Median on the emulator, batch 1, one thread; None where not measured.
+        latency: On the emulator, batch 1, one thread; None where not measured.
     """
 
     patch: Patch
@@ -42,18 +44,29 @@ class Trial:
     outputs: Noise
     yaml: str = ""
     is_rebuilt: bool = False
-    latency_ms: float | None = None
+    latency: Latency | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the patch with its measured effect."""
+    def slowdown(self, before: "Trial") -> Interval | None:
+        """Return by how many percent it is slower; None where that is not measured."""
+        if self.latency is None or before.latency is None:
+            return None
+        return self.latency.change_from(before.latency)
+
+    def to_json(self, before: "Trial") -> dict[str, Any]:
+        """Return the patch with its measured effect, and its difference from ``before``."""
+        gain, slowdown = self.scores.gain_over(before.scores), self.slowdown(before)
         return {
             "patch": self.patch.settings(),
             "yaml": self.yaml,
             "is_rebuilt": self.is_rebuilt,
             **self.scores.to_json(),
             "outputs": self.outputs.to_json(),
-            "latency_ms": None if self.latency_ms is None else round(self.latency_ms, 4),
+            "gain_points": None if gain is None else round(gain.value, 4),
+            "gain_interval_95": None if gain is None else gain.to_json(),
+            "latency_ms": None if self.latency is None else round(self.latency.median_ms, 4),
             "latency_is_emulated": True,
+            "slowdown_percent": None if slowdown is None else round(slowdown.value, 2),
+            "slowdown_interval_95": None if slowdown is None else slowdown.to_json(),
         }
 
 
@@ -67,6 +80,8 @@ class Maker:
         excluded: Nodes that are in float already.
         images: What to calibrate with where that is needed.
         use_cache: Go on from, and leave, calibration statistics in the cache folder.
+
+    What had to be built anew is kept: it is wanted again to measure how long it takes.
     """
 
     twins: Twins
@@ -74,11 +89,14 @@ class Maker:
     excluded: frozenset[str]
     images: CalibrationSet
     use_cache: bool = True
+    _rebuilt: dict[Patch, onnx.ModelProto] = field(default_factory=dict, init=False)
 
     def make(self, patch: Patch) -> tuple[onnx.ModelProto, bool]:
         """Return the integer graph with ``patch``, and whether it had to be built anew."""
         if not patch:
             return self.twins.integer, False
+        if patch in self._rebuilt:
+            return self._rebuilt[patch], True
         excluded = self.excluded | patch.nodes
         if patch == Patch(convs=patch.convs, others=patch.others):
             grafted = in_float(self.twins, excluded)
@@ -89,6 +107,7 @@ class Maker:
         where = self.twins.where
         with quiet():
             quantize_model(model, quantize, self.images, excluded, where, use_cache=self.use_cache)
+        self._rebuilt[patch] = model
         return model, True
 
     def yaml(self, patch: Patch) -> str:

@@ -78,6 +78,24 @@ def concat_mismatch(evidence: Evidence) -> Cause | None:
     )
 
 
+def concat_scales(evidence: Evidence) -> Cause | None:
+    """Tell a Concat of values that are rounded with scales far apart."""
+    block = evidence.block
+    if block.op_type != "Concat":
+        return None
+    scales = {name: evidence.steps[name].scale for name in block.inputs if name in evidence.steps}
+    if len(scales) < 2:
+        return None
+    coarsest, finest = max(scales, key=scales.__getitem__), min(scales, key=scales.__getitem__)
+    if scales[coarsest] < MUCH * scales[finest]:
+        return None
+    return Cause(
+        "mismatched_scales",
+        f"joins scales far apart: '{coarsest}' has {scales[coarsest]:.4g}, '{finest}' "
+        f"{scales[finest]:.4g} ({ratio_text(scales[coarsest], scales[finest])})",
+    )
+
+
 def shared_scale(evidence: Evidence) -> Cause | None:
     """Tell a scale that is shared with wider values."""
     block, statistics = evidence.block, evidence.statistics
@@ -87,11 +105,34 @@ def shared_scale(evidence: Evidence) -> Cause | None:
     own, shared = _width((statistics.low, statistics.high)), block.step.high - block.step.low
     if not members or own == 0 or shared < MUCH * own:
         return None
-    widest = max(members, key=lambda name: _width(evidence.ranges.get(name, (0.0, 0.0))))
+    widths = {name: _width(evidence.ranges.get(name, (0.0, 0.0))) for name in members}
+    widest = max(widths, key=widths.__getitem__)
+    if widths[widest] < MUCH / 2 * own:
+        return None
     return Cause(
         "mismatched_scales",
-        f"shares its scale with {len(members)} other values, of which '{widest}' needs "
-        f"{shared:.4g}; its own range is {own:.4g} ({ratio_text(shared, own)})",
+        f"shares its scale with {len(members)} other values, of which '{widest}' spans "
+        f"{widths[widest]:.4g}; its own range is {own:.4g} of {shared:.4g} represented "
+        f"({ratio_text(shared, own)})",
+    )
+
+
+def wide_range(evidence: Evidence) -> Cause | None:
+    """Tell a range that none of the values of its scale comes near."""
+    block, statistics = evidence.block, evidence.statistics
+    if block.step is None:
+        return None
+    own = _width((statistics.low, statistics.high))
+    members = evidence.groups.get(block.step.group, ())
+    seen = max([own, *(_width(evidence.ranges.get(name, (0.0, 0.0))) for name in members)])
+    represented = block.step.high - block.step.low
+    if seen == 0 or represented < MUCH * seen:
+        return None
+    return Cause(
+        "wide_range",
+        f"its integers represent {block.step.low:.4g} to {block.step.high:.4g}, these images "
+        f"give {statistics.low:.4g} to {statistics.high:.4g}: most of the 256 steps are not used",
+        represented / seen,
     )
 
 
@@ -100,6 +141,8 @@ def rare_outliers(evidence: Evidence) -> Cause | None:
     block, statistics = evidence.block, evidence.statistics
     if block.step is None or statistics.histogram.sum() == 0:
         return None
+    if block.step.high - block.step.low > 2 * _width((statistics.low, statistics.high)):
+        return None  # these images have no such outliers: the range is too wide for them
     used = span_of(statistics.histogram, 0.999)
     if used * MUCH > len(statistics.histogram):
         return None

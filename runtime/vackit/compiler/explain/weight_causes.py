@@ -5,43 +5,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vackit.compiler.explain.blocks import Weights
-from vackit.compiler.explain.evidence import FAR, MUCH, Cause, Evidence, ratio_text
+from vackit.compiler.explain.evidence import FAR, MUCH, Cause, Evidence, channels_text, ratio_text
 
-# of the middle weight of a channel: rounding leaves 0.25, rounding that compensates errors 1
-FOREIGN_STEPS = 4.0
 # of the largest integer, 127, with room for half a step
 CUT = 126.5
-# over the noise of plain rounding, which is 1/12 of a squared step a weight
-FOREIGN_NOISE = 10.0
 TINY = float(np.finfo(np.float64).tiny)
-
-
-def foreign_weights(evidence: Evidence) -> Cause | None:
-    """Tell integer weights that are not the float weights rounded.
-
-    Rounding may compensate errors and go some steps astray, but then its results do not.
-    """
-    weights = evidence.block.weights
-    noise = evidence.statistics.by_weights
-    if weights is None or noise.wanted.size != weights.floating.shape[weights.channel_axis]:
-        return None
-    axes = tuple(i for i in range(weights.floating.ndim) if i != weights.channel_axis)
-    # what the largest integers cut off is off on purpose
-    steps = np.abs(weights.integer - weights.floating) / _along_axis(weights)
-    steps = np.where(_is_cut(weights), 0, steps)
-    astray = np.median(steps, axis=axes)
-    size = np.maximum(np.mean(np.square(weights.floating, dtype=np.float64), axis=axes), TINY)
-    rounded = noise.wanted * np.square(weights.scale, dtype=np.float64) / 12 / size
-    foreign = (astray > FOREIGN_STEPS) & (noise.apart > FOREIGN_NOISE * rounded)
-    if not foreign.any():
-        return None
-    return Cause(
-        "foreign_weights",
-        f"the integer weights of {int(foreign.sum())} of {foreign.size} channels are not the "
-        f"float weights rounded, they are up to {float(steps.max()):.0f} steps away: the graph "
-        "was changed after it was quantized",
-        float(steps.max()),
-    )
 
 
 def range_spread(evidence: Evidence) -> Cause | None:
@@ -123,8 +91,8 @@ def bias_overflow(evidence: Evidence) -> Cause | None:
         return None
     return Cause(
         "bias_overflow",
-        f"the biases of {int(bound.sum())} channels are so large beside their weights that they "
-        "set the weights' scale, and the weights round away",
+        f"the bias of {channels_text(bound)} is so large beside the weights that it sets their "
+        "scale, and they round away",
     )
 
 
@@ -146,8 +114,8 @@ def cut_weights(evidence: Evidence) -> Cause | None:
     weights = evidence.block.weights
     if weights is None:
         return None
-    cut = _is_cut(weights)
-    over = np.abs(weights.floating) / (CUT * _along_axis(weights))
+    cut = is_cut(weights)
+    over = np.abs(weights.floating) / (CUT * along_axis(weights))
     if not cut.any() or float(over[cut].max()) < MUCH / 2:
         return None
     return Cause(
@@ -158,11 +126,12 @@ def cut_weights(evidence: Evidence) -> Cause | None:
     )
 
 
-def _is_cut(weights: Weights) -> NDArray[np.bool_]:
-    limit = CUT * _along_axis(weights)
+def is_cut(weights: Weights) -> NDArray[np.bool_]:
+    """Return which weights the largest integer cuts off."""
+    limit = CUT * along_axis(weights)
     same_side = weights.floating * weights.integer > 0
-    is_cut = (np.abs(weights.floating) > limit) & (np.abs(weights.integer) > limit) & same_side
-    return np.asarray(is_cut, np.bool_)
+    found = (np.abs(weights.floating) > limit) & (np.abs(weights.integer) > limit) & same_side
+    return np.asarray(found, np.bool_)
 
 
 def channel_maxima(weights: Weights) -> NDArray[np.float32]:
@@ -171,7 +140,8 @@ def channel_maxima(weights: Weights) -> NDArray[np.float32]:
     return np.asarray(np.abs(weights.floating).max(axis=axes), np.float32)
 
 
-def _along_axis(weights: Weights) -> NDArray[np.float32]:
+def along_axis(weights: Weights) -> NDArray[np.float32]:
+    """Return the scale in a shape that multiplies with the weights."""
     if weights.axis is None:
         return weights.scale
     shape = [1] * weights.floating.ndim

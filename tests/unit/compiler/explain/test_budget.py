@@ -10,10 +10,10 @@ import pytest
 from tests.explain_networks import loud_channel, network
 
 from vackit.artifact.store import open_artifact
-from vackit.compiler.explain import budget as budgets
+from vackit.compiler.explain import fitting
 from vackit.compiler.explain.blocks import find_blocks
 from vackit.compiler.explain.budget import AccuracyWish
-from vackit.compiler.explain.scores import Scores
+from vackit.compiler.explain.scores import Prediction, Scores
 from vackit.compiler.explain.trials import evaluate
 from vackit.compiler.explain.twins import open_twins
 from vackit.compiler.pipeline import build
@@ -35,9 +35,10 @@ def _drops(monkeypatch: pytest.MonkeyPatch, drop: Callable[[onnx.ModelProto], fl
     def measured(models: Any, *others: Any) -> Any:
         [(_, noise)] = real(models, *others)
         lost = round(drop(models[0]))
-        return [(Scores(num_images=100, num_ranked=100, num_agreeing=100 - lost), noise)]
+        predictions = [Prediction("x", 1, int(i >= lost), None) for i in range(100)]
+        return [(Scores(100, predictions), noise)]
 
-    monkeypatch.setattr(budgets, "evaluate", measured)
+    monkeypatch.setattr(fitting, "evaluate", measured)
 
 
 def _has_integers(model: onnx.ModelProto, name: str) -> bool:
@@ -114,7 +115,7 @@ def test_build_that_cannot_hold_its_budget_writes_nothing(
 ) -> None:
     _drops(monkeypatch, lambda _: 7)
     config = make_config(network(), "int8")
-    match = r"int8 loses 7\.00 points of agreement with float32 at best \(.*\), 0\.5 are allowed"
+    match = r"int8 loses 7\.00 points of agreement with float32 on 100 images at best \(.*\), 0"
     with pytest.raises(CalibrationError, match=match):
         build(config, accuracy=AccuracyWish(0.5, None, _nothing))
     assert not (tmp_path / "deploy").exists()

@@ -11,6 +11,7 @@ from vackit.compiler.explain.blocks import Block, Step, Weights, find_blocks
 from vackit.compiler.explain.causes import find_causes
 from vackit.compiler.explain.evidence import Cause, Evidence, ratio_text
 from vackit.compiler.explain.measure import BlockStatistics, measure
+from vackit.compiler.explain.noise import Noise
 from vackit.compiler.explain.twins import Twins
 from vackit.compiler.explain.value_causes import span_of
 
@@ -84,7 +85,7 @@ def test_find_causes_names_weights_that_are_not_the_models() -> None:
     tensor.raw_data = values.tobytes()
     causes = find_causes(_evidence(twins, "conv3_Conv"))
     assert causes[0].kind == "foreign_weights"
-    assert "of 1 of 8 channels" in causes[0].text
+    assert "the integer weights of output channel 4 are not the float" in causes[0].text
 
 
 def test_find_causes_tells_weights_that_were_cut_off_from_foreign_ones() -> None:
@@ -131,7 +132,50 @@ def test_find_causes_names_a_scale_shared_with_wider_values() -> None:
     ranges = {"wide": (0.0, 25.5), "narrow": (0.0, 1.0)}
     [cause] = find_causes(Evidence(_block(), _statistics(), ranges, groups))
     assert cause.kind == "mismatched_scales"
-    assert "shares its scale with 2 other values, of which 'wide' needs 25.5" in cause.text
+    assert "shares its scale with 2 other values, of which 'wide' spans 25.5" in cause.text
+
+
+def test_find_causes_names_a_concat_of_unlike_scales() -> None:
+    fine, coarse = Step(0.01, 0, 0, 255, "a/scale"), Step(0.1, 0, 0, 255, "b/scale")
+    block, statistics = _block("Concat"), _statistics(high=(25.5,))
+    evidence = Evidence(block, statistics, {}, {}, steps={"a": fine, "b": coarse})
+    [cause] = find_causes(evidence)
+    assert cause.kind == "mismatched_scales"
+    assert "joins scales far apart: 'b' has 0.1, 'a' 0.01 (10 times)" in cause.text
+    same = dataclasses.replace(evidence, steps={"a": coarse, "b": coarse})
+    assert _kinds(find_causes(same)) == ["rounding"]
+
+
+def test_find_causes_names_a_range_that_nothing_fills() -> None:
+    statistics = _statistics(high=(2.5,))
+    statistics.histogram[0:25] = 100
+    [cause] = find_causes(Evidence(_block(), statistics, {}, {}))
+    assert cause.kind == "wide_range"
+    assert "represent 0 to 25.5, these images give 0 to 2.5" in cause.text
+
+
+def test_find_causes_tells_what_the_network_magnifies() -> None:
+    statistics = _statistics(high=(25.5,))
+    statistics.single.add(np.ones(4, np.float32), np.full(4, 0.999, np.float32))
+    evidence = Evidence(_block(), statistics, {}, {}, at_outputs=Noise(1.0, 1.0, 1e-2))
+    [cause] = find_causes(evidence)
+    assert cause.kind == "amplified"
+    assert "rounded well (60.0 dB)" in cause.text
+    assert "magnify its error to 20.0 dB at the outputs" in cause.text
+
+
+def test_find_causes_only_notes_a_loud_channel_with_a_scale_of_its_own() -> None:
+    floating = np.full((4, 1, 3, 3), 0.5, np.float32)
+    floating[2] = 50.0
+    statistics = _statistics(high=(25.5,))
+    statistics.by_weights.add(np.ones((4, 3), np.float32), np.full((4, 3), 0.9, np.float32))
+    scale = floating[:, 0, 0, 0] / 127
+    weights = _weights(floating, scale=scale)
+    causes = find_causes(Evidence(_block(weights=weights), statistics, {}, {}))
+    assert _kinds(causes) == ["rounding", "outlier_channel"]
+    shared = dataclasses.replace(weights, scale=np.asarray(0.4, np.float32), axis=None)
+    causes = find_causes(Evidence(_block(weights=shared), statistics, {}, {}))
+    assert _kinds(causes)[0] == "outlier_channel"
 
 
 def test_find_causes_names_rare_outliers() -> None:
@@ -152,12 +196,12 @@ def test_find_causes_names_a_bias_that_sets_the_scale() -> None:
     statistics.by_weights.add(np.ones((2, 3), np.float32), np.zeros((2, 3), np.float32))
     causes = find_causes(Evidence(_block(weights=weights), statistics, {}, {}))
     assert causes[0].kind == "bias_overflow"
-    assert "the biases of 2 channels" in causes[0].text
+    assert "the bias of 2 of 2 output channels" in causes[0].text
 
 
 def test_find_causes_notes_constant_channels_and_what_the_build_has_mended() -> None:
     evened = {"node": {"channel": 3, "ratio_before": 200.0, "ratio_after": 1.5}}
-    statistics = _statistics(low=(0, 0, 0), high=(0, 1, 1))
+    statistics = _statistics(low=(0, 0, 0), high=(0, 25.5, 25.5))
     causes = find_causes(Evidence(_block(), statistics, {}, {}, evened))
     assert _kinds(causes) == ["rounding", "evened_channel", "constant_channels"]
     assert "output channel 3 had 200 times" in causes[1].text

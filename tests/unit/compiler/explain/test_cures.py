@@ -2,11 +2,21 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vackit.artifact.store import Artifact
 from vackit.compiler.explain.blocks import Block, find_blocks
-from vackit.compiler.explain.cures import CureSearch, choose, gain_db, mends
+from vackit.compiler.explain.cures import (
+    CureSearch,
+    Found,
+    advised,
+    choose,
+    gain_db,
+    mends,
+    timed,
+)
+from vackit.compiler.explain.evidence import Cause
 from vackit.compiler.explain.explain import maker_of
 from vackit.compiler.explain.explanation import Row
 from vackit.compiler.explain.images import open_images
@@ -62,10 +72,13 @@ def test_search_tries_measures_and_times(artifact: Artifact, image_folder: Path)
     block = next(b for b in find_blocks(twins) if b.name == "conv3_Conv")
     row = dataclasses.replace(_row(1.0), block=block)
     feeds = next(iter(samples))[1]
-    found = CureSearch(maker, samples, {}, before).search([row, _row(0.0)], 1, feeds)
+    found = CureSearch(maker, samples, {}, before).search([row, _row(0.0)], 1)
+    before, found, floating = timed(maker, before, found, feeds)
     assert len(found.rows) == 2
     assert found.rows[0].trials[0].patch == Patch(convs=("conv3_Conv",))
-    assert found.before.latency_ms is not None
+    assert before.latency is not None
+    assert len(before.latency.rounds_ms) == len(floating.rounds_ms)
+    assert all(trial.slowdown(before) is not None for trial in found.trials)
     assert not found.rows[1].trials
     for trial in found.rows[0].trials:
         # fewer nodes in integers, on the images that it is measured on: no build of its own
@@ -81,5 +94,38 @@ def test_run_trial_builds_anew_what_cannot_be_grafted(
     maker = maker_of(artifact.manifest, twins, images, use_cache=False)
     trial = run_trial(maker, Patch(mode="mse"), Samples(images), {})
     assert trial.is_rebuilt
-    assert trial.to_json()["patch"] == {"calibrate_mode": "mse"}
+    assert trial.to_json(trial)["patch"] == {"calibrate_mode": "mse"}
     assert trial.outputs.sqnr_db > 15  # 8 bits, five layers
+    # and once: it is wanted again to be timed
+    assert maker.make(Patch(mode="mse"))[0] is maker.make(Patch(mode="mse"))[0]
+
+
+def test_search_tries_nothing_but_building_again_where_there_is_a_fault(
+    artifact: Artifact, image_folder: Path
+) -> None:
+    _, twins = open_twins(artifact.prefix)
+    images = open_images(artifact.manifest, image_folder, 6, where="mod")
+    maker = maker_of(artifact.manifest, twins, images, use_cache=False)
+    samples = Samples(images)
+    before = run_trial(maker, Patch(), samples, {})
+    faulty = dataclasses.replace(_row(1.0), causes=(Cause("changed_range", ""),))
+    found = CureSearch(maker, samples, {}, before).search([faulty, _row(1.0)], 2)
+    assert [trial.patch for trial in found.rows[0].trials] == [Patch(rebuild=True)]
+    assert not found.rows[1].trials
+
+
+def test_advised_is_the_smallest_that_gains_as_much_as_any() -> None:
+    small, large = _trial(0.0101, "a"), _trial(0.01, "a", "b")
+    rows = tuple(dataclasses.replace(_row(0.1), cure=cure) for cure in (small, None, large))
+    assert advised(BEFORE, Found(rows)) is small
+    assert advised(BEFORE, Found(rows[:2], _trial(0.001, "a", "c"))) == _trial(0.001, "a", "c")
+    assert advised(BEFORE, Found(rows[1:2])) is None
+
+
+def test_advised_is_nothing_that_certainly_makes_the_classes_worse() -> None:
+    good, bad = (np.eye(2, dtype=np.float32)[[i]] for i in (0, 1))
+    before, worse = _trial(0.1), _trial(0.01, "a")
+    for _ in range(20):
+        before.scores.add("x", good, good, 0)
+        worse.scores.add("x", good, bad, 0)
+    assert advised(before, Found((dataclasses.replace(_row(0.1), cure=worse),))) is None

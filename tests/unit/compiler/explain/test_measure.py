@@ -9,7 +9,7 @@ from vackit.compiler.explain.measure import BlockStatistics, measure
 from vackit.compiler.explain.noise import Noise
 from vackit.compiler.explain.ranking import is_crippled, severity
 from vackit.compiler.explain.sensitivity import Sensitivity, together
-from vackit.compiler.explain.sessions import Runner, interleaved_medians_ms
+from vackit.compiler.explain.sessions import Runner
 from vackit.compiler.explain.twins import Twins
 from vackit.errors import ModelError
 
@@ -24,7 +24,7 @@ def test_measure_accumulates_what_the_integer_graph_makes(twins: Twins) -> None:
         noise.add(exact(sample)["relu2"], integer(sample)["relu2/dequantized"])
     index = [block.value for block in blocks].index("relu2")
     assert measured.blocks[index].entire.sqnr_db == pytest.approx(noise.sqnr_db, abs=1e-3)
-    assert (measured.num_images, measured.scores.num_ranked) == (4, 4)
+    assert (measured.num_images, len(measured.scores.predictions)) == (4, 4)
     # of the last block both ways of counting are the output's
     assert measured.blocks[-1].entire.sqnr_db == pytest.approx(measured.outputs["output"].sqnr_db)
 
@@ -90,23 +90,18 @@ def test_severity_puts_crippled_blocks_first_in_order_of_the_graph() -> None:
     assert is_crippled(crippled)
     assert not is_crippled(healthy)
     keys = [
-        severity(3, crippled, Noise(1, 1, 1e-6)),
-        severity(5, crippled, Noise(1, 1, 0.5)),
-        severity(1, healthy, Noise(1, 1, 0.1)),
-        severity(0, healthy, Noise(1, 1, 1e-3)),
+        severity(3, crippled, Noise(1, 1, 1e-6), is_faulty=False),
+        severity(5, crippled, Noise(1, 1, 0.5), is_faulty=False),
+        severity(1, healthy, Noise(1, 1, 0.1), is_faulty=False),
+        severity(0, healthy, Noise(1, 1, 1e-3), is_faulty=False),
     ]
     # what it loses alone counts where the outputs do not show it
     healthy.single.add(np.ones(4, np.float32), np.full(4, 0.9, np.float32))
-    keys.insert(3, severity(2, healthy, Noise(1, 1, 1e-6)))
-    keys[4] = severity(0, BlockStatistics(), Noise(1, 1, 1e-3))
+    keys.insert(3, severity(2, healthy, Noise(1, 1, 1e-6), is_faulty=False))
+    keys[4] = severity(0, BlockStatistics(), Noise(1, 1, 1e-3), is_faulty=False)
     assert keys == sorted(keys)
-
-
-def test_interleaved_medians_are_positive(twins: Twins) -> None:
-    sample = feeds(1)[0][1]
-    medians = interleaved_medians_ms([twins.integer, twins.floating], sample, "x", 3)
-    assert len(medians) == 2
-    assert min(medians) > 0
+    # what no build makes stands before all of them
+    assert severity(9, healthy, Noise(1, 1, 1e-9), is_faulty=True) < keys[0]
 
 
 def test_runner_names_what_it_runs(twins: Twins) -> None:

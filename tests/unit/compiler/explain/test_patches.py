@@ -24,7 +24,7 @@ def test_patch_is_yaml_that_says_its_settings() -> None:
 
 @pytest.mark.parametrize(
     ("patch", "text"),
-    [(Patch(), "as it is"), (Patch(rebuild=True), "build again with images like these")],
+    [(Patch(), "as it is"), (Patch(rebuild=True), "build again")],
     ids=["nothing", "rebuild"],
 )
 def test_patch_without_settings(patch: Patch, text: str) -> None:
@@ -79,6 +79,9 @@ def test_candidates_grow() -> None:
     ]
     [first, *_] = candidates(block, [Cause("saturation", "")], Quantize("mse"), model.graph)
     assert first == Patch(rebuild=True)
+    # what no build makes is mended by nothing less
+    fault = [Cause("foreign_weights", ""), Cause("weight_range_spread", "")]
+    assert candidates(block, fault, per_tensor, model.graph) == [Patch(rebuild=True)]
 
 
 def test_candidates_for_an_input_are_its_readers() -> None:
