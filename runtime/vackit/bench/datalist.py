@@ -92,7 +92,11 @@ def run_datalist(plan: DatalistPlan) -> DatalistReport:
         run = provenance(program, plan.vdsp, plan.batch_size)
         try:
             writer = ResultsWriter(
-                plan.output, [entry.path for entry in entries], run, force=plan.force
+                plan.output,
+                [entry.path for entry in entries],
+                run,
+                force=plan.force,
+                sizes_vary=any(spec.is_dynamic for spec in program.outputs),
             )
         except DataError as error:
             places = {str(entry.path): _place(plan, entry) for entry in entries}

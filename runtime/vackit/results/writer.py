@@ -6,6 +6,7 @@ Writes ``output_NNNNNN.npz`` and, last, ``vackit_results.json``.
 
 import json
 import logging
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,13 @@ class ResultsWriter:
     """
 
     def __init__(
-        self, folder: Path, inputs: Sequence[Path], run: dict[str, Any], *, force: bool = False
+        self,
+        folder: Path,
+        inputs: Sequence[Path],
+        run: dict[str, Any],
+        *,
+        force: bool = False,
+        sizes_vary: bool = False,
     ) -> None:
         """Open ``folder`` for the results of ``run`` on ``inputs``.
 
@@ -55,6 +62,8 @@ class ResultsWriter:
             inputs: The npz files, in the datalist's order; they must exist.
             run: Provenance, JSON-ready: device, artifact, vdsp params, batch size, ...
             force: Start anew, whatever results the folder holds.
+            sizes_vary: The outputs' sizes follow those of the inputs; their number, dtypes
+                and ranks do not.
 
         Raises:
             DataError: An input is missing, no npz or named twice, or the folder holds
@@ -76,6 +85,8 @@ class ResultsWriter:
         # as JSON gives it back, to be compared with what is read
         self._plan: dict[str, Any] = json.loads(json_bytes(plan))
         self._done: dict[int, str] = {}
+        self._sizes_vary = sizes_vary
+        self._lock = threading.Lock()
         self._specs: Specs | None = None
         self.is_complete = False
         if folder.exists() and not folder.is_dir():
@@ -202,13 +213,31 @@ class ResultsWriter:
             path.unlink()
 
     def _check_specs(self, index: int, specs: Specs) -> None:
-        if self._specs is None:
-            self._specs = specs
-        elif specs != self._specs:
+        with self._lock:
+            merged = specs if self._specs is None else self._merged(self._specs, specs)
+            if merged:
+                self._specs = merged
+                return
             raise DataError(
                 f"output {index} is {_describe(specs)}, the others are {_describe(self._specs)}",
                 where=self.folder,
             )
+
+    def _merged(self, before: Specs, specs: Specs) -> Specs:
+        """Return specs that hold for both, varying sizes None; empty where there are none."""
+        if specs == before or not self._sizes_vary:
+            return before if specs == before else []
+        fits = len(specs) == len(before) and all(
+            one["dtype"] == other["dtype"] and len(one["shape"]) == len(other["shape"])
+            for one, other in zip(specs, before, strict=True)
+        )
+        if not fits:
+            return []
+        shapes = [
+            [size if size == old else None for size, old in zip(*pair, strict=True)]
+            for pair in zip((s["shape"] for s in specs), (b["shape"] for b in before), strict=True)
+        ]
+        return [{**spec, "shape": shape} for spec, shape in zip(specs, shapes, strict=True)]
 
 
 def _specs_of(arrays: dict[str, NDArray[Any]]) -> Specs:

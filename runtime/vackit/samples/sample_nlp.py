@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     files = _files(args.file_path)
     with load_program(args) as program:
         run = provenance(program, None, args.batch)
-        writer = ResultsWriter(args.save_dir, files, run, force=args.force)
+        varies = any(spec.is_dynamic for spec in program.outputs)
+        writer = ResultsWriter(args.save_dir, files, run, force=args.force, sizes_vary=varies)
         pending = list(writer.pending)
         graph = make_graph(program).after(partial(_tensors, program), str)
         with Stream(graph, workers=2, max_batch=args.batch, max_delay_us=None) as stream:

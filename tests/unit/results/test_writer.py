@@ -201,3 +201,22 @@ def test_writer_needs_a_folder(folder: Path, inputs: list[Path]) -> None:
     folder.write_text("file")
     with pytest.raises(DataError, match="is a file; results need a folder"):
         ResultsWriter(folder, inputs, RUN)
+
+
+def test_writer_takes_outputs_whose_sizes_follow_the_inputs(
+    folder: Path, inputs: list[Path]
+) -> None:
+    writer = ResultsWriter(folder, inputs, RUN, sizes_vary=True)
+    for index, size in enumerate((4, 6, 4)):
+        writer.write(index, [np.zeros((1, 2, size), np.float16)])
+    writer.finish()
+    manifest = json.loads((folder / "vackit_results.json").read_bytes())
+    assert manifest["outputs"] == [{"name": "output_0", "dtype": "float16", "shape": [1, 2, None]}]
+    assert ResultsWriter(folder, inputs, RUN, sizes_vary=True).is_complete
+
+
+def test_writer_refuses_another_rank_where_sizes_vary(folder: Path, inputs: list[Path]) -> None:
+    writer = ResultsWriter(folder, inputs, RUN, sizes_vary=True)
+    writer.write(0, output(0))
+    with pytest.raises(DataError, match=r"output 1 is output_0 float16 \(1, 7, 1\), the others"):
+        writer.write(1, [output(1)[0][..., np.newaxis]])
