@@ -219,7 +219,8 @@ class ResultsWriter:
                 self._specs = merged
                 return
             raise DataError(
-                f"output {index} is {_describe(specs)}, the others are {_describe(self._specs)}",
+                f"output {index} is {_describe(specs)}, the others are "
+                f"{_describe(self._specs or [])}",
                 where=self.folder,
             )
 

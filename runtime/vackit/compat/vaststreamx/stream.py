@@ -15,6 +15,7 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vackit.compat.vaststreamx.enums import GraphOutputType, StreamBalanceMode
 from vackit.compat.vaststreamx.graph import Graph
@@ -192,7 +193,7 @@ class Stream:
             pairs = zip(arrays, self._is_matrix, strict=True)
             arrays = [as_matrix(array) if wanted else array for array, wanted in pairs]
         if self._graph.output_type is GraphOutputType.GRAPH_OUTPUT_TYPE_884_DEVICE:
-            return [Tensor(tile_activation(array), plain=(array,)) for array in arrays]
+            return [_tiled(array) for array in arrays]
         # outputs are views into their batch
         return [Tensor(array.copy() if array.base is not None else array) for array in arrays]
 
@@ -204,6 +205,13 @@ class Stream:
                 return tap
         known = ", ".join(f"'{name}'" for name in self._taps if not name.startswith("#"))
         raise StreamError(f"no output {key!r} is registered; registered names: {known or 'none'}")
+
+
+def _tiled(array: NDArray[Any]) -> Tensor:
+    """Return an output in tiles where it has a form that they hold."""
+    if 2 <= array.ndim <= 4:
+        return Tensor(tile_activation(array), plain=(array,))
+    return Tensor(array)
 
 
 def close_all() -> None:

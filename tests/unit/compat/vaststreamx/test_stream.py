@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 
 from vackit.compat import vaststreamx as vsx
 from vackit.compat.vaststreamx.stream import EndOfStream, close_all
 from vackit.errors import DataError, StreamClosedError, StreamError
+from vackit.testing.program_models import write_model
 from vackit.testing.tiny_artifacts import write_tiny_artifact
 from vackit.vdsp.layout884 import tile_activation
 
@@ -222,6 +224,20 @@ def test_884_outputs_are_tiles_that_the_next_model_takes(write_vdsp: Any) -> Non
     following.add_operators(model_op)
     (made,) = numbers(built(following, (model_op,)).run_sync([[tiles]]))
     assert np.array_equal(made, plain)
+
+
+def test_884_outputs_of_more_axes_stay_plain() -> None:
+    axes = onnx.numpy_helper.from_array(np.array([2], np.int64), "axes")
+    shapes = {"x": ["N", 4, 8, 8], "y": ["N", 4, 1, 8, 8]}
+    x, y = (onnx.helper.make_tensor_value_info(name, 1, shape) for name, shape in shapes.items())
+    node = onnx.helper.make_node("Unsqueeze", ["x", "axes"], ["y"])
+    opset = [onnx.helper.make_opsetid("", 13)]
+    graph = onnx.helper.make_graph([node], "five", [x], [y], [axes])
+    write_model("five", onnx.helper.make_model(graph, opset_imports=opset, ir_version=8))
+    following = vsx.Graph(vsx.GraphOutputType.GRAPH_OUTPUT_TYPE_884_DEVICE)
+    following.add_operators(vsx.ModelOperator(vsx.Model("five")))
+    tensor = vsx.from_numpy(np.zeros((4, 8, 8), np.float16))
+    assert built(following).run_sync([[tensor]])[0][0].shape == [1, 4, 1, 8, 8]
 
 
 @pytest.mark.parametrize(
