@@ -228,7 +228,7 @@ def test_884_outputs_are_tiles_that_the_next_model_takes(write_vdsp: Any) -> Non
 
 def test_884_outputs_of_more_axes_stay_plain() -> None:
     axes = onnx.numpy_helper.from_array(np.array([2], np.int64), "axes")
-    shapes = {"x": ["N", 4, 8, 8], "y": ["N", 4, 1, 8, 8]}
+    shapes: dict[str, list[int | str]] = {"x": ["N", 4, 8, 8], "y": ["N", 4, 1, 8, 8]}
     x, y = (onnx.helper.make_tensor_value_info(name, 1, shape) for name, shape in shapes.items())
     node = onnx.helper.make_node("Unsqueeze", ["x", "axes"], ["y"])
     opset = [onnx.helper.make_opsetid("", 13)]
