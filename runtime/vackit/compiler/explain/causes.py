@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Say why a block loses what it loses, from its weights and the statistics of its values."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 from vackit.compiler.explain import faults, value_causes, weight_causes
@@ -53,7 +54,9 @@ def find_causes(evidence: Evidence) -> tuple[Cause, ...]:
     causes = _found(_FAULT_CHECKS, evidence)
     causes += telling + values if heavy else values + telling
     notes = [cause for cause in weights if cause.kind in ODD and cause not in telling]
-    return (*(causes or [_plain(evidence)]), *notes, *_found(_NOTES, evidence))
+    notes += _found(_NOTES, evidence)
+    noted = (dataclasses.replace(cause, is_note=True) for cause in notes)
+    return (*(causes or [_plain(evidence)]), *noted)
 
 
 def _found(checks: Sequence[_Check], evidence: Evidence) -> list[Cause]:

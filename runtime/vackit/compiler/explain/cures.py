@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from vackit.compiler.explain.explanation import Row
+from vackit.compiler.explain.noise import Noise
 from vackit.compiler.explain.patches import Patch, candidates, is_heeded
 from vackit.compiler.explain.samples import Sample
 from vackit.compiler.explain.timing import Latency, measure_latencies
@@ -86,8 +87,17 @@ class CureSearch:
         return trials
 
     def _trial(self, patch: Patch) -> Trial:
+        """Return a trial, made once.
+
+        Building anew calibrates with these images, which alone may gain: what is built anew
+        has to be better than that.
+        """
         if patch not in self.done:
-            self.done[patch] = run_trial(self.maker, patch, self.samples, self.labels)
+            trial = run_trial(self.maker, patch, self.samples, self.labels)
+            again = Patch(rebuild=True)
+            if trial.is_rebuilt and patch != again:
+                trial = dataclasses.replace(trial, base=self._trial(again).outputs)
+            self.done[patch] = trial
         return self.done[patch]
 
     def _together(self, patches: Sequence[Patch]) -> Trial | None:
@@ -153,17 +163,27 @@ def _is_worse(before: Trial, trial: Trial) -> bool:
 
 def mends(before: Trial, trial: Trial, row: Row) -> bool:
     """Tell whether a trial takes most of what the row's block alone does to the outputs."""
-    removed = _relative(before) - _relative(trial)
-    own = row.at_outputs.apart / (row.at_outputs.wanted or 1.0)
-    return removed >= MENDS * min(own, _relative(before)) and gain_db(before, trial) >= WORTH_DB
+    start = _relative(_start(before, trial))
+    removed = start - _relative(trial.outputs)
+    return removed >= MENDS * min(_relative(row.at_outputs), start) and (
+        gain_db(before, trial) >= WORTH_DB
+    )
 
 
 def gain_db(before: Trial, trial: Trial) -> float:
-    """Return by how much the SQNR of the outputs is better than before."""
-    if trial.outputs.apart == before.outputs.apart:
+    """Return by how much the SQNR of the outputs is better for the patch itself."""
+    start = _start(before, trial)
+    if trial.outputs.apart == start.apart:
         return 0.0
-    return trial.outputs.sqnr_db - before.outputs.sqnr_db
+    return trial.outputs.sqnr_db - start.sqnr_db
 
 
-def _relative(trial: Trial) -> float:
-    return trial.outputs.apart / (trial.outputs.wanted or 1.0)
+def _start(before: Trial, trial: Trial) -> Noise:
+    """Return what a trial has to be better than."""
+    if trial.base is None:
+        return before.outputs
+    return min(before.outputs, trial.base, key=_relative)
+
+
+def _relative(noise: Noise) -> float:
+    return noise.apart / (noise.wanted or 1.0)

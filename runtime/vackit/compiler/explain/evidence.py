@@ -26,12 +26,14 @@ FAR = 8.0
 class Cause:
     """Why: a word for programs, and a sentence with the numbers.
 
-    ``factor`` is by how much something stands out; 0 where that is no ratio.
+    ``factor`` is by how much something stands out; 0 where that is no ratio. A note is worth
+    knowing, but makes nothing of the error.
     """
 
     kind: str
     text: str
     factor: float = 0.0
+    is_note: bool = False
 
 
 @dataclass(frozen=True)

@@ -135,11 +135,13 @@ def _strays(pair: _Pair, noise: ChannelNoise, factors: Doubles) -> NDArray[np.bo
     Rounding may compensate errors and go some steps astray, but then its results do not; it
     goes far to make up for weights that it cuts off, but not all of them the same way.
     """
-    size = np.maximum((pair.wanted**2).mean(axis=1), TINY)
-    rounded = noise.wanted * pair.scale**2 / 12 / size
+    size = (pair.wanted**2).mean(axis=1)
+    plain = noise.wanted * pair.scale**2 / 12
     astray = np.median(pair.steps, axis=1) > FOREIGN_STEPS
     made_up_for = pair.is_short & ~(np.abs(factors - 1) > SAME_SHAPE)
-    return np.asarray(astray & (noise.apart > FOREIGN_NOISE * rounded) & ~made_up_for, np.bool_)
+    return np.asarray(
+        astray & (noise.apart * size > FOREIGN_NOISE * plain) & ~made_up_for, np.bool_
+    )
 
 
 def _vanished(pair: _Pair) -> NDArray[np.bool_]:

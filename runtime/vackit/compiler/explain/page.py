@@ -18,6 +18,7 @@ from vackit.compiler.explain.words import (
     db,
     effect,
     evened_lines,
+    no_cure,
     number,
     verdict,
 )
@@ -127,7 +128,7 @@ def _cures(explanation: Explanation) -> str:
     if explanation.together is not None:
         lines_of.append(("all of these", explanation.together))
     body = "".join(
-        f'<tr><td class="name">{escape(text)}</td><td>'
+        f'<tr><td class="name patch">{escape(text)}</td><td>'
         f"{escape(effect(trial, before if trial is not before else None))}</td></tr>"
         for text, trial in lines_of
     )
@@ -178,7 +179,7 @@ def _card(row: Row, before: Trial) -> str:
             f"{escape(effect(row.cure, before))}</p>"
         )
     elif row.trials:
-        cure = f'<p class="small soft">none of {len(row.trials)} patches helps</p>'
+        cure = f'<p class="small soft">{no_cure(row)}</p>'
     return (
         f'<div class="card"><h3>{row.rank}. <span class="name">{escape(row.block.name)}</span> '
         f'{" ".join(badges)}</h3><p class="soft small">{numbers}</p>{causes}{cure}'

@@ -110,6 +110,7 @@ def candidates(
 
     What no build makes is mended by building, and by nothing less.
     """
+    causes = [cause for cause in causes if not cause.is_note]
     kinds = {cause.kind for cause in causes}
     if kinds & FAULTS:
         return [Patch(rebuild=True)]

@@ -38,6 +38,7 @@ th, td { padding: 5px 10px 5px 0; vertical-align: top; }
 td { border-bottom: 1px solid var(--line); }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums;
   white-space: nowrap; }
+td.patch { min-width: 210px; }
 .badge { display: inline-block; padding: 0 7px; border-radius: 9px; font-size: 12px;
   border: 1px solid var(--line); color: var(--soft); white-space: nowrap; }
 .badge.bad { color: var(--lost); border-color: var(--lost); }

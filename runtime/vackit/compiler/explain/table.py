@@ -5,7 +5,9 @@ import textwrap
 from collections.abc import Sequence
 
 from vackit.compiler.explain.causes import ODD
+from vackit.compiler.explain.evidence import Cause
 from vackit.compiler.explain.explanation import Explanation, Row
+from vackit.compiler.explain.patches import Patch
 from vackit.compiler.explain.trials import Trial
 from vackit.compiler.explain.words import (
     COLUMNS,
@@ -14,6 +16,7 @@ from vackit.compiler.explain.words import (
     db,
     effect,
     evened_lines,
+    no_cure,
     verdict,
 )
 
@@ -36,8 +39,8 @@ def table(explanation: Explanation, num_rows: int | None = None) -> str:
     parts = [
         "\n".join(_summary(explanation)),
         f"{grid}\n\n{_legend(explanation)}",
-        "\n".join(_causes("likely causes", rows)),
-        "\n".join(_causes("further down, but out of the ordinary", odd)),
+        "\n".join(["likely causes", *(line for row in rows for line in _causes(row, row.causes))]),
+        "\n".join(_odd(odd)),
         "\n".join(_evened(explanation)),
         "\n".join(_cures(explanation)),
     ]
@@ -100,15 +103,17 @@ def _oddest(row: Row) -> tuple[float, int]:
     return -oddness(row), row.rank
 
 
-def _causes(title: str, rows: Sequence[Row]) -> list[str]:
-    lines = [title] if rows else []
+def _causes(row: Row, causes: Sequence[Cause]) -> list[str]:
+    first, *others = causes
+    told = [first, *(cause for cause in others if cause.kind in ODD)]
+    text = "; ".join(f"{cause.text} [{cause.kind}]" for cause in told)
+    return _wrapped(f"{row.rank:3}  ", f"{row.block.name}: {text}")
+
+
+def _odd(rows: Sequence[Row]) -> list[str]:
+    lines = ["further down, but out of the ordinary"] if rows else []
     for row in rows:
-        first, *others = row.causes
-        told = [first, *(cause for cause in others if cause.kind in ODD)]
-        lines += _wrapped(
-            f"{row.rank:3}  ",
-            f"{row.block.name}: " + "; ".join(f"{c.text} [{c.kind}]" for c in told),
-        )
+        lines += _causes(row, [cause for cause in row.causes if cause.kind in ODD])
     return lines
 
 
@@ -122,11 +127,15 @@ def _cures(explanation: Explanation) -> list[str]:
         return []
     lines = ["cures, each made and measured on these images"]
     lines += _wrapped("     ", f"as it is: {effect(explanation.before)}")
+    told: dict[Patch, int] = {}
     for row in explanation.rows:
-        if row.cure is not None:
+        if row.cure is not None and row.cure.patch in told:
+            lines.append(f"{row.rank:3}  the same as {told[row.cure.patch]}")
+        elif row.cure is not None:
+            told[row.cure.patch] = row.rank
             lines += _cure(f"{row.rank:3}", row.cure, explanation)
         elif row.trials:
-            lines.append(f"{row.rank:3}  {row.block.name}: none of {len(row.trials)} patches helps")
+            lines.append(f"{row.rank:3}  {row.block.name}: {no_cure(row)}")
     if explanation.together is not None:
         lines += _cure("all", explanation.together, explanation)
     if explanation.advised is not None:

@@ -36,6 +36,7 @@ class Trial:
         yaml: What to merge into the build YAML.
         is_rebuilt: It was built anew, calibrated with the images that it is measured on; not
             so where it is the artifact with some nodes in float.
+        base: Where it was built anew: noise at the outputs of the same without the patch.
         latency: On the emulator, batch 1, one thread; None where not measured.
     """
 
@@ -44,6 +45,7 @@ class Trial:
     outputs: Noise
     yaml: str = ""
     is_rebuilt: bool = False
+    base: Noise | None = None
     latency: Latency | None = None
 
     def slowdown(self, before: "Trial") -> Interval | None:
@@ -61,6 +63,7 @@ class Trial:
             "is_rebuilt": self.is_rebuilt,
             **self.scores.to_json(),
             "outputs": self.outputs.to_json(),
+            "outputs_rebuilt_without": None if self.base is None else self.base.to_json(),
             "gain_points": None if gain is None else round(gain.value, 4),
             "gain_interval_95": None if gain is None else gain.to_json(),
             "latency_ms": None if self.latency is None else round(self.latency.median_ms, 4),

@@ -56,8 +56,10 @@ def advice(explanation: Explanation) -> list[str]:
     lines = []
     if any(row.is_faulty for row in explanation.rows):
         return ["build it again with `vamc build --force`, then explain it again"]
-    if explanation.scores.labeled and loss is not None and loss.low <= 0:
-        lines = ["int8 loses no top-1 that these images show; for outputs closer to float32:"]
+    gain = trial.scores.gain_over(explanation.scores)
+    if loss is not None and loss.low <= 0 and not (gain is not None and gain.is_certain):
+        count = len(explanation.scores.predictions)
+        lines = [f"what int8 loses is within chance on {count} images; for closer outputs:"]
     if trial.yaml:
         return [*lines, "to merge into the build YAML:"]
     where = "dataset.path, dataset.sampler.get_data_num"
@@ -79,8 +81,19 @@ def effect(trial: Trial, before: Trial | None = None) -> str:
         )
         parts.append(f"emulated {trial.latency.median_ms:.2f} ms{slower}")
     if trial.is_rebuilt:
-        parts.append("calibrated with these images")
+        without = (
+            "" if trial.base is None else f" (without the patch that gives {db(trial.base)} dB)"
+        )
+        parts.append(f"calibrated with these images{without}")
     return ", ".join(parts)
+
+
+def no_cure(row: Row) -> str:
+    """Return that nothing helps a row, and how much was tried."""
+    count = len(row.trials)
+    return (
+        f"none of the {count} patches tried helps" if count > 1 else "the patch tried does not help"
+    )
 
 
 def evened_lines(explanation: Explanation) -> list[str]:

@@ -62,6 +62,14 @@ def test_gain_is_in_decibels() -> None:
     assert gain_db(exact, exact) == 0
 
 
+def test_gain_of_a_build_is_what_it_gains_over_building_again_alone() -> None:
+    trial = dataclasses.replace(_trial(0.01), base=Noise(1.0, 1.0, 0.011))
+    assert gain_db(BEFORE, trial) == pytest.approx(0.414, abs=0.001)
+    assert not mends(BEFORE, trial, _row(0.08))
+    # where building again alone is worse, it has to be better than what is there
+    assert gain_db(BEFORE, dataclasses.replace(trial, base=Noise(1, 1, 0.5))) == pytest.approx(10)
+
+
 def test_search_tries_measures_and_times(artifact: Artifact, image_folder: Path) -> None:
     _, twins = open_twins(artifact.prefix)
     images = open_images(artifact.manifest, image_folder, 6, where="mod")
