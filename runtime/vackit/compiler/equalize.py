@@ -68,7 +68,6 @@ def equalize(
     """
     groups = ChannelGroups(model)
     names = [name for name in placement.groups if name in groups.values]
-    samples = list(samples)
     channels = measure_channels(model, names, samples, where)
     limits = clip_limits(model, channels)
     noise = NoiseModel(model, placement, groups, channels, limits, per_channel=per_channel)

@@ -63,7 +63,7 @@ def quantize_model(
     placement = place(model, excluded)
     if not placement.groups:
         logger.warning("%s: no Conv, Gemm or MatMul to quantize: all stays float", where)
-    refinement = Refinement(model, images, where)
+    refinement = Refinement(images, where)
     spread = spreads(model, placement)
     refinement.before(model, placement, per_channel=quantize.quantize_per_channel)
     # what moves values about makes no new ones: the value it starts from tells their range

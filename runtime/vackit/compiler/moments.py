@@ -6,6 +6,7 @@ activations' integer steps and over float values rounded to a fixed-point grid, 
 float64 adds them without rounding and no order or thread count changes a bit.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,17 +18,32 @@ from vackit.compiler.graph import attribute
 
 Doubles = NDArray[np.float64]
 
-# windows a sample contributes to the second moments; neighbors tell little new
+# windows a sample contributes to the second moments at most, and for each number in one;
+# neighbors tell little new
 WINDOWS = 256
+WINDOWS_PER_WEIGHT = 8
 # steps of the fixed-point grid per quantization step
 _GRID = 64.0
-
-
 # a covariance takes memory with the square of the window: 5 GB for VGG's first Gemm
 MAX_WINDOW = 2400
+# four of them
+MAX_NOISE_WINDOW = 1280
 
 
-@dataclass
+@dataclass(frozen=True)
+class Half:
+    """Second moments over every other sample, in quantization steps, about the means.
+
+    Attributes:
+        covariance: Of the quantized inputs, shape (groups, window, window).
+        noise: Of what quantization added to the inputs (rows) with the quantized inputs.
+    """
+
+    covariance: Doubles
+    noise: Doubles
+
+
+@dataclass(frozen=True)
 class Moments:
     """Sums over windows, in quantization steps of the input, zero at zero.
 
@@ -38,6 +54,8 @@ class Moments:
         variance: Of the quantized inputs, shape (groups, window).
         covariance: Of the quantized inputs, shape (groups, window, window); None where the
             window is wider than `MAX_WINDOW`.
+        halves: The samples at even and at odd places; empty where there is one sample only,
+            or the window is wider than `MAX_NOISE_WINDOW`.
     """
 
     count: int
@@ -45,6 +63,40 @@ class Moments:
     float: Doubles
     variance: Doubles
     covariance: Doubles | None
+    halves: tuple[Half, ...] = ()
+
+
+class _Sums:
+    """Over the windows picked of some samples."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total: Doubles | float = 0.0
+        self.noise_total: Doubles | float = 0.0
+        self.squares: Doubles | float = 0.0
+        self.noise: Doubles | float = 0.0
+
+    def add(self, quantized: Doubles, noise: Doubles) -> None:
+        """Add windows of one sample, shape (groups, window, positions)."""
+        across, size = quantized.transpose(0, 2, 1), quantized.shape[1]
+        self.count += quantized.shape[2]
+        self.total = self.total + quantized.sum(axis=2)
+        if size <= MAX_WINDOW:
+            self.squares = self.squares + quantized @ across
+        else:
+            self.squares = self.squares + (quantized * quantized).sum(axis=2)
+        if size <= MAX_NOISE_WINDOW:
+            self.noise_total = self.noise_total + noise.sum(axis=2)
+            self.noise = self.noise + noise @ across
+
+    def half(self) -> Half:
+        """Return them about the means."""
+        mean = np.asarray(self.total) / self.count
+        noise = np.asarray(self.noise_total) / self.count
+        return Half(
+            np.asarray(self.squares) / self.count - mean[:, :, np.newaxis] * mean[:, np.newaxis],
+            np.asarray(self.noise) / self.count - noise[:, :, np.newaxis] * mean[:, np.newaxis],
+        )
 
 
 class MomentSums:
@@ -57,44 +109,43 @@ class MomentSums:
 
     def __init__(self, node: onnx.NodeProto, weight_shape: tuple[int, ...]) -> None:
         self._node, self._shape = node, weight_shape
-        self._picked = 0
         self._quantized: list[Doubles] = []
         self._float: list[Doubles] = []
-        self._picked_sum: Doubles | float = 0.0
-        self._squares: Doubles | float = 0.0
+        self._sums = (_Sums(), _Sums())
 
     def add(self, quantized: Doubles, float_: Doubles) -> None:
         """Add one sample: inputs in quantization steps, zero at zero."""
-        inner = self._windows(quantized)
-        self._quantized.append(inner.sum(axis=2) / inner.shape[2])
-        outer = self._windows(np.rint(float_ * _GRID))
-        self._float.append(outer.sum(axis=2) / (_GRID * outer.shape[2]))
-        some = inner[:, :, :: max(1, inner.shape[2] // WINDOWS)]
-        self._picked += some.shape[2]
-        self._picked_sum = self._picked_sum + some.sum(axis=2)
-        if inner.shape[1] > MAX_WINDOW:
-            self._squares = self._squares + (some * some).sum(axis=2)
-        else:
-            self._squares = self._squares + some @ some.transpose(0, 2, 1)
+        outer, inner = self._windows(np.rint(float_ * _GRID)), self._windows(quantized)
+        groups = attribute(self._node, "group", 1)
+        some = _picked(inner, groups)
+        self._sums[len(self._quantized) % 2].add(some, some - _picked(outer, groups) / _GRID)
+        positions = inner.shape[3] * inner.shape[4]
+        self._quantized.append(inner.sum(axis=(3, 4)).reshape(groups, -1) / positions)
+        self._float.append(outer.sum(axis=(3, 4)).reshape(groups, -1) / (_GRID * positions))
 
     def moments(self) -> Moments:
         """Return the moments of all samples so far, of which there is at least one."""
-        mean = np.asarray(self._picked_sum) / self._picked
-        squares = np.asarray(self._squares) / self._picked
-        covariance = None
+        even, odd = self._sums
+        count = even.count + odd.count
+        mean = np.asarray(even.total + odd.total) / count
+        squares = np.asarray(even.squares + odd.squares) / count
+        covariance: Doubles | None = None
+        halves: tuple[Half, ...] = ()
         if squares.ndim == 2:
             variance = squares - mean * mean
         else:
             covariance = squares - mean[:, :, np.newaxis] * mean[:, np.newaxis, :]
             variance = np.diagonal(covariance, axis1=1, axis2=2)
+            if odd.count and covariance.shape[1] <= MAX_NOISE_WINDOW:
+                halves = (even.half(), odd.half())
         floats = np.stack(self._float)
-        return Moments(self._picked, np.stack(self._quantized), floats, variance, covariance)
+        return Moments(count, np.stack(self._quantized), floats, variance, covariance, halves)
 
     def _windows(self, values: Doubles) -> Doubles:
-        """Return the windows of one sample, shape (groups, window, positions)."""
-        if self._node.op_type != "Conv":
-            return np.ascontiguousarray(values.reshape(-1, values.shape[-1]).T[np.newaxis])
-        return windows(values[0], self._node, self._shape)
+        if self._node.op_type == "Conv":
+            return windows(values[0], self._node, self._shape)
+        rows = values.reshape(-1, values.shape[-1])
+        return rows.T[np.newaxis, :, np.newaxis, np.newaxis, :].swapaxes(0, 1)
 
 
 def windows(values: Doubles, node: onnx.NodeProto, weight_shape: tuple[int, ...]) -> Doubles:
@@ -106,9 +157,8 @@ def windows(values: Doubles, node: onnx.NodeProto, weight_shape: tuple[int, ...]
         weight_shape: Shape (outputs, channels per group, kernel height, kernel width).
 
     Returns:
-        Shape (groups, channels per group x kernel height x kernel width, positions).
+        A view of shape (channels, kernel height, kernel width, height, width).
     """
-    groups = attribute(node, "group", 1)
     strides = attribute(node, "strides", [1, 1])
     dilations = attribute(node, "dilations", [1, 1])
     spans = [(size - 1) * step + 1 for size, step in zip(weight_shape[2:], dilations, strict=True)]
@@ -116,8 +166,17 @@ def windows(values: Doubles, node: onnx.NodeProto, weight_shape: tuple[int, ...]
     padded = np.pad(values, ((0, 0), (top, bottom), (left, right)))
     views = np.lib.stride_tricks.sliding_window_view(padded, spans, axis=(1, 2))
     views = views[:, :: strides[0], :: strides[1], :: dilations[0], :: dilations[1]]
-    columns = views.transpose(0, 3, 4, 1, 2)
-    return np.ascontiguousarray(columns).reshape(groups, -1, views.shape[1] * views.shape[2])
+    return views.transpose(0, 3, 4, 1, 2)
+
+
+def _picked(views: Doubles, groups: int) -> Doubles:
+    """Return some windows, evenly spread, shape (groups, window, positions)."""
+    channels, high, wide, rows, columns = views.shape
+    window = channels * high * wide // groups
+    wanted = min(WINDOWS, WINDOWS_PER_WEIGHT * window)
+    step = max(1, round(math.sqrt(rows * columns / wanted)))
+    some = views[:, :, :, ::step, ::step]
+    return np.ascontiguousarray(some).reshape(groups, window, -1)
 
 
 def padding(

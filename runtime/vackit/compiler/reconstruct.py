@@ -2,7 +2,8 @@
 """Fit each node's integer weights and bias to what the float network computes there.
 
 The nodes are visited in order with samples that have come through the quantized nodes
-before them. A node's weights are rounded so that the errors cancel over the samples
+before them. A node's weights are made to expect its inputs' errors
+(`vackit.compiler.denoise`) and rounded so that their own cancel over the samples
 (`vackit.compiler.rounding`); its bias then takes up whatever shift of the mean is left,
 that of its inputs included.
 
@@ -10,7 +11,7 @@ Source of the correction of the bias: Nagel et al. 2019, arXiv:1906.04721, secti
 and for taking it from samples appendix D.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +20,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from vackit.compiler.denoise import denoised
 from vackit.compiler.graph import constants, producers, values_of
 from vackit.compiler.moments import Moments, MomentSums
 from vackit.compiler.placement import WEIGHTED, Placement
 from vackit.compiler.qdq import Scales, channel_axis
 from vackit.compiler.quantize import BIAS_MAX, ActivationScale, quantize_bias
 from vackit.compiler.rounding import clipped_scale, round_compensated, to_steps
-from vackit.compiler.walk import Arrays, Walk
+from vackit.compiler.walk import Samples, Walk
 
 Doubles = NDArray[np.float64]
 
@@ -43,7 +45,7 @@ def reconstruct(
     model: onnx.ModelProto,
     placement: Placement,
     scales: Scales,
-    samples: Iterable[Arrays],
+    samples: Samples,
     where: object,
 ) -> dict[str, int]:
     """Change weights and biases of a quantized model in place.
@@ -104,10 +106,11 @@ class _Target:
         input_scale: float,
     ) -> None:
         values, steps, _ = self._makers[self._nodes[node.name].input[1]].input
-        scale = _scale(rows, values_of(self._known[steps]), moments, input_scale)
+        wanted = denoised(rows.weight, moments) if has_rank(moments) else rows.weight
+        scale = _scale(Rows(wanted, rows.bias), values_of(self._known[steps]), moments, input_scale)
         self._set(steps, scale)
-        every = np.broadcast_to(scale, (len(rows.weight),)).astype(np.float64)
-        rounded = _rounded(rows.weight, every, moments)
+        every = np.broadcast_to(scale, (len(wanted),)).astype(np.float64)
+        rounded = _rounded(wanted, every, moments)
         axis = channel_axis(node)
         shape = np.moveaxis(weight, axis, 0).shape
         integers = np.moveaxis(rounded.reshape(shape), 0, axis).astype(np.int8)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is done to a model before and after it is quantized so that it loses less."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,30 +13,32 @@ from vackit.compiler.graph import add_constant, constants
 from vackit.compiler.placement import Placement
 from vackit.compiler.qdq import Scales, channel_axis
 from vackit.compiler.reconstruct import reconstruct
-from vackit.compiler.walk import Arrays, samples_that_fit
+from vackit.compiler.walk import Arrays
 
 # more add little: the second moments get their windows from positions too
-MOST_SAMPLES = 64
+MOST_SAMPLES = 128
+# the extremes of many pictures belong to a few odd ones
+MOST_EXTREMES = 64
 
 
 class Refinement:
-    """Both halves, on the same samples: some of the calibration set, evenly spread.
+    """Both halves, on some of the calibration set, evenly spread.
 
     Attributes:
         record: What was done, for the manifest.
     """
 
-    def __init__(self, model: onnx.ModelProto, images: CalibrationSet, where: object) -> None:
-        count = min(MOST_SAMPLES, samples_that_fit(model), len(images))
-        self._samples = [_sample(images, i * len(images) // count) for i in range(count)]
+    def __init__(self, images: CalibrationSet, where: object) -> None:
+        self._samples = SomeImages(images, MOST_SAMPLES)
+        self._extremes = SomeImages(images, MOST_EXTREMES)
         self._where = where
-        self.record: dict[str, Any] = {"samples": count}
+        self.record: dict[str, Any] = {"samples": len(self._samples)}
 
     def before(self, model: onnx.ModelProto, placement: Placement, *, per_channel: bool) -> None:
         """Change the float model in place; its outputs stay."""
         _give_biases(model, placement)
         self.record["equalized_sets"] = equalize(
-            model, placement, self._samples, self._where, per_channel=per_channel
+            model, placement, self._extremes, self._where, per_channel=per_channel
         )
 
     def after(
@@ -46,9 +48,37 @@ class Refinement:
         self.record |= reconstruct(twin, model, placement, scales, self._samples, self._where)
 
 
-def _sample(images: CalibrationSet, index: int) -> Arrays:
-    _, feeds = next(images.starting_at(index))
-    return {name: np.asarray(array) for name, array in feeds.items()}
+class SomeImages:
+    """Some of a calibration set, read when they are asked for.
+
+    They are evenly spread over the set, and so are the first few of them.
+    """
+
+    def __init__(self, images: CalibrationSet, most: int) -> None:
+        self._images = images
+        count = min(most, len(images))
+        self._indices = [i * len(images) // count for i in _halving(count)]
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> Arrays:
+        """Return a batch of one, by input name."""
+        _, feeds = next(self._images.starting_at(self._indices[index]))
+        return {name: np.asarray(array) for name, array in feeds.items()}
+
+    def __iter__(self) -> Iterator[Arrays]:
+        return (self[index] for index in range(len(self)))
+
+
+def _halving(count: int) -> list[int]:
+    """Return the numbers below ``count``, each new one far from those before it.
+
+    Source: van der Corput 1935; the bits of a counter, read backwards.
+    """
+    bits = max(1, (count - 1).bit_length())
+    reversed_ = (int(f"{number:0{bits}b}"[::-1], 2) for number in range(1 << bits))
+    return [number for number in reversed_ if number < count]
 
 
 def _give_biases(model: onnx.ModelProto, placement: Placement) -> None:

@@ -3,12 +3,13 @@
 
 What a node of the quantized form does wrong shows only behind everything that went wrong
 before it. Running the whole graph up to every node would take time quadratic in its depth;
-here the values that are still to be read are kept instead, for as many samples as fit
-into `BUDGET`, and each node runs once.
+here the values that are still to be read are kept instead, and each node runs once. They are
+many where pictures are large and few channels deep; samples join the walk as soon as
+`BUDGET` has room for them from there on.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
@@ -28,7 +29,17 @@ from vackit.compiler.running import open_session, run
 Arrays = dict[str, NDArray[Any]]
 
 # bytes of the values kept, where they are most
-BUDGET = 256 * 2**20
+BUDGET = 64 * 2**20
+
+
+class Samples(Protocol):
+    """Batches of one, by the names of the inputs."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def __getitem__(self, index: int, /) -> Arrays:
+        """Return one; it may be made anew."""
 
 
 class Walk:
@@ -51,6 +62,7 @@ class Walk:
         self._float, self._quantized = model, quantized
         self._names, self._where = names, where
         self._last_reads = _last_reads(model.graph)
+        self._bytes = bytes_kept(model)
         # what a float node has made stays float for the float nodes that read it
         readers = consumers(quantized.graph)
         self._plain = {
@@ -63,9 +75,7 @@ class Walk:
         self.floats: list[Arrays] = []
         self.integers: list[Arrays] = []
 
-    def stops(
-        self, at: Sequence[onnx.NodeProto], samples: Iterable[Arrays]
-    ) -> Iterator[onnx.NodeProto]:
+    def stops(self, at: Sequence[onnx.NodeProto], samples: Samples) -> Iterator[onnx.NodeProto]:
         """Yield each node of ``at`` when its inputs are there, before it has run.
 
         Meanwhile ``floats`` and ``integers`` hold one mapping per sample: the values that
@@ -73,25 +83,38 @@ class Walk:
 
         Args:
             at: Nodes of the float graph in its order.
-            samples: Batches of one, by the names of the inputs.
+            samples: Batches of one, by the names of the inputs; the first ones walk all the
+                way, the others join them.
         """
         order = {node.name: position for position, node in enumerate(self._float.graph.node)}
-        self.floats = [dict(sample) for sample in samples]
-        self.integers = [dict(sample) for sample in self.floats]
-        start = 0
+        self.floats, self.integers = [], []
         for node in at:
-            self._advance(start, order[node.name])
-            start = order[node.name]
+            position = order[node.name]
+            self._carry_to(position, self.floats, self.integers)
+            here = len(self.floats)
+            room = min(len(samples), max(1, BUDGET // self._bytes[position]))
+            # each joining takes two sessions: when they are many, or the last
+            if room >= 2 * here or here < room == len(samples):
+                floats = [dict(samples[index]) for index in range(here, room)]
+                integers = [dict(sample) for sample in floats]
+                self._carry_to(position, floats, integers)
+                self.floats += floats
+                self.integers += integers
             yield node
 
-    def _advance(self, start: int, end: int) -> None:
-        """Run the nodes from ``start`` to before ``end``; drop what none behind them reads."""
-        nodes = list(self._float.graph.node)[start:end]
-        there = {*self.floats[0], *(name for node in nodes for name in node.output)}
-        kept = {name for name in there if self._last_reads.get(name, -1) >= end}
-        self._carry(self._float, self.floats, kept)
+    def _carry_to(self, position: int, floats: list[Arrays], integers: list[Arrays]) -> None:
+        """Run samples up to before a node; drop what nothing from there on reads."""
+        if not floats:
+            return
+        nodes = list(self._float.graph.node)[:position]
+        there = {
+            *(value.name for value in self._float.graph.input),
+            *(name for node in nodes for name in node.output),
+        }
+        kept = {name for name in there if self._last_reads.get(name, -1) >= position}
+        self._carry(self._float, floats, kept)
         inner = {self._names.get(name, name) for name in kept} | (kept & self._plain)
-        self._carry(self._quantized, self.integers, inner)
+        self._carry(self._quantized, integers, inner)
 
     def _carry(self, model: onnx.ModelProto, samples: list[Arrays], keep: set[str]) -> None:
         have = sorted(samples[0])
@@ -166,16 +189,19 @@ def _last_reads(graph: onnx.GraphProto) -> dict[str, int]:
     return last
 
 
-def samples_that_fit(model: onnx.ModelProto) -> int:
-    """Return how many samples `BUDGET` has room for where most values are kept; at least 1."""
+def bytes_kept(model: onnx.ModelProto) -> list[int]:
+    """Return per node how many bytes a sample takes at most from before it to the end."""
     shapes, last = inferred_shapes(at_largest(model)), _last_reads(model.graph)
+    names = [value.name for value in model.graph.input]
     kept: dict[str, int] = {}
-    most = 1
+    sizes = []
     for position, node in enumerate(model.graph.node):
-        for name in node.output:
-            sizes = [size for size in shapes.get(name, ())[1:] if isinstance(size, int)]
+        for name in names:
+            known = [size for size in shapes.get(name, ())[1:] if isinstance(size, int)]
             # four bytes of a float, one of its quantized form
-            kept[name] = 5 * int(np.prod(sizes))
-        kept = {name: size for name, size in kept.items() if last.get(name, -1) > position}
-        most = max(most, sum(kept.values()))
-    return max(1, BUDGET // most)
+            kept[name] = 5 * int(np.prod(known))
+        kept = {name: size for name, size in kept.items() if last.get(name, -1) >= position}
+        sizes.append(max(1, sum(kept.values())))
+        names = list(node.output)
+    most = np.maximum.accumulate(sizes[::-1])[::-1]
+    return [int(size) for size in most]

@@ -50,8 +50,10 @@ def test_windows_times_weight_is_the_convolution(
     rng = np.random.default_rng(0)
     values, weight = rng.integers(-9, 9, (3, 7, 8)), rng.integers(-9, 9, shape)
     node = _conv(**attributes)
-    seen = windows(values.astype(np.float64), node, shape)
-    rows = weight.reshape(seen.shape[0], -1, seen.shape[1])
+    views = windows(values.astype(np.float64), node, shape)
+    groups = attributes.get("group", 1)
+    seen = views.reshape(groups, -1, views.shape[3] * views.shape[4])
+    rows = weight.reshape(groups, -1, seen.shape[1])
     size = [helper.make_tensor_value_info("x", 1, [1, *values.shape])]
     sizes = [*size, helper.make_tensor_value_info("w", 1, list(shape))]
     graph = helper.make_graph([node], "g", sizes, [helper.make_tensor_value_info("y", 1, None)])

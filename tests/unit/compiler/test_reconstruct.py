@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from vackit.compiler import walk as walk_module
 from vackit.compiler.calibration.ranges import measure_ranges
 from vackit.compiler.graph import copy_model
 from vackit.compiler.int8 import merged
@@ -17,7 +18,7 @@ from vackit.compiler.placement import Placement, place
 from vackit.compiler.qdq import insert_qdq
 from vackit.compiler.quantize import ActivationScale, activation_scale
 from vackit.compiler.reconstruct import reconstruct, settled_shift
-from vackit.compiler.walk import Walk, samples_that_fit
+from vackit.compiler.walk import Walk, bytes_kept
 from vackit.testing import tiny_models
 from vackit.testing.tiny_models import Builder
 
@@ -165,6 +166,32 @@ def test_walk_holds_what_each_graph_computes_alone(run: Run) -> None:
     assert stops == len(convs) > 1
 
 
-def test_samples_that_fit_shrinks_with_the_size_of_the_values() -> None:
-    small, large = tiny_models.conv(size=8), tiny_models.conv(size=1024)
-    assert samples_that_fit(small) > samples_that_fit(large) >= 1
+def test_bytes_kept_are_the_most_from_each_node_on() -> None:
+    model = _deep()
+    sizes = dict(zip([node.name for node in model.graph.node], bytes_kept(model), strict=True))
+    # five bytes an element: the image or eight channels of 8x8 are the most that is kept
+    assert sizes["c0_Conv"] == sizes["p_GlobalAveragePool"] == 5 * 8 * 64
+    assert sizes["output_Gemm"] == 5 * 8
+
+
+def test_walk_lets_samples_join_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = _deep()
+    quantized, placement, _ = _quantized(model, True)
+    names = {name: f"{name}/quantized" for name in placement.groups}
+    nodes = [node for node in model.graph.node if node.op_type in ("Conv", "Gemm")]
+    monkeypatch.setattr(walk_module, "BUDGET", 2 * max(bytes_kept(model)))
+    small, counts = Walk(model, quantized, names, "m"), []
+    for _ in small.stops(nodes, _samples()):
+        counts.append(len(small.floats))
+    assert counts == [2, 2, 2, 2, 12]
+    monkeypatch.undo()
+    large = Walk(model, quantized, names, "m")
+    for _ in large.stops(nodes, _samples()):
+        assert len(large.floats) == 12
+    # those that joined are what they would be had they walked all the way
+    for one, other in zip(
+        small.floats + small.integers, large.floats + large.integers, strict=True
+    ):
+        assert one.keys() == other.keys()
+        for name, values in one.items():
+            np.testing.assert_array_equal(values, other[name])
