@@ -67,7 +67,9 @@ def accuracy_wish(args: argparse.Namespace) -> "AccuracyWish | None":
     return AccuracyWish(
         args.accuracy_drop,
         args.eval_images,
-        lambda paths, num_classes: true_labels(paths, num_classes, args.eval_label, where),
+        lambda paths, num_classes: true_labels(
+            paths, num_classes, args.eval_label, where, flag="--eval_label"
+        ),
     )
 
 
@@ -75,26 +77,43 @@ def accuracy_rows(found: dict[str, Any] | None) -> list[tuple[str, str]]:
     """Return a build's loss and the patch that it took, as rows of its report."""
     if found is None:
         return []
-    lost = f"{found['drop_points']:.2f} points of {found['measure']} lost"
-    budget = f"on {found['num_images']} images, {found['budget_points']:g} were allowed"
-    rows = [("accuracy", f"{lost} {budget}")]
+    points, (low, high) = found["drop_points"], found["drop_interval_95"]
+    verb = "gained" if points < 0 else "lost"
+    what = f"{abs(points):.2f} points of {found['measure']} {verb} on {found['num_images']} images"
+    budget = f"(95 %: {low:.1f} to {high:.1f} lost), {found['budget_points']:g} were allowed"
+    rows = [("accuracy", f"{what} {budget}")]
     if found["yaml"]:
-        rows.append(("patch", "the same as this in the build YAML:"))
+        tried = f"found by {found['num_tried']} builds"
+        rows.append(("patch", f"{tried}; the same as this in the build YAML:"))
         rows += [("", line) for line in found["yaml"].splitlines()]
     return rows
 
 
 def true_labels(
-    paths: Sequence[str], num_classes: int | None, label: Path | None, where: str
+    paths: Sequence[str],
+    num_classes: int | None,
+    label: Path | None,
+    where: str,
+    *,
+    flag: str = "--label",
 ) -> dict[str, int]:
-    """Return the true class of each image; none where no file was given and no folder says it."""
+    """Return the true class of each image; none where no file was given and no folder says it.
+
+    Args:
+        paths: Of the images.
+        num_classes: Of the model, if it is known.
+        label: A file that says the classes.
+        where: What to name in errors.
+        flag: The one that takes such a file.
+    """
     from vamp_eval.labels import true_classes
 
     try:
         truth = true_classes(paths, num_classes, label, where)
     except EvaluationError as error:
         if label is not None:
-            raise
+            hint = error.hint.replace("--label", flag)
+            raise EvaluationError(error.message, where=error.where, hint=hint) from error
         console.note(f"no labels: agreement with float32 is counted instead ({error.message})")
         return {}
     return dict(zip(paths, truth, strict=True))

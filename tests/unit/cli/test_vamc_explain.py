@@ -135,7 +135,8 @@ def test_build_with_a_budget_says_what_it_took(capsys: pytest.CaptureFixture[str
     command = ["build", "small.yaml", "--accuracy_drop", "100"]
     assert main([*command]) == 0
     out = capsys.readouterr().out
-    assert "points of agreement with float32 lost on 8 images, 100 were allowed" in out
+    assert "points of agreement with float32 lost on 8 images (95 %: " in out
+    assert " lost), 100 were allowed" in out
     assert main([*command, "--eval_images", "val", "--json", "--force"]) == 0
     found = json.loads(capsys.readouterr().out)["accuracy_drop"]
     assert (found["measure"], found["num_labeled"]) == ("top1", 12)
@@ -146,18 +147,35 @@ def test_accuracy_rows_show_the_patch() -> None:
 
     found = {
         "drop_points": 0.25,
+        "drop_interval_95": [-0.5, 1.0],
+        "num_tried": 2,
         "measure": "top1",
         "num_images": 400,
         "budget_points": 0.5,
         "yaml": "backend:\n  quantize:",
     }
     assert accuracy_rows(found) == [
-        ("accuracy", "0.25 points of top1 lost on 400 images, 0.5 were allowed"),
-        ("patch", "the same as this in the build YAML:"),
+        (
+            "accuracy",
+            "0.25 points of top1 lost on 400 images (95 %: -0.5 to 1.0 lost), 0.5 were allowed",
+        ),
+        ("patch", "found by 2 builds; the same as this in the build YAML:"),
         ("", "backend:"),
         ("", "  quantize:"),
     ]
     assert accuracy_rows(None) == []
+    better = accuracy_rows({**found, "drop_points": -0.5, "yaml": ""})
+    assert better[0][1].startswith("0.50 points of top1 gained on 400 images")
+
+
+def test_build_names_its_own_label_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("names.txt").write_text("only one\n")
+    flags = ["--accuracy_drop", "1", "--eval_images", "val", "--eval_label", "names.txt"]
+    assert main(["build", "small.yaml", *flags]) == 1
+    err = capsys.readouterr().err
+    assert "names.txt has 1 classes" in err
+    assert "hint: add --eval_label with a file" in err
+    assert not Path("deploy").exists()
 
 
 @pytest.mark.parametrize(
