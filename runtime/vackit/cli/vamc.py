@@ -3,6 +3,7 @@
 
 import difflib
 import importlib
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -21,9 +22,16 @@ SUBCOMMANDS = {
 }
 
 
+# numpy's matrix products: small ones are slower on several threads, and how many there are
+# would decide the last bit of an artifact
+_ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; return its exit code."""
     given = list(sys.argv[1:] if argv is None else argv)
+    for name in _ONE_THREAD:
+        os.environ.setdefault(name, "1")
     if given and given[0] in SUBCOMMANDS:
         module = _load(given[0])
         parser = console.Parser(f"vamc {given[0]}", module.HELP, example=module.EXAMPLE)
