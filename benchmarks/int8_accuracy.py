@@ -23,7 +23,6 @@ A manifest lists models, paths relative to it:
 
 import argparse
 import json
-import math
 import os
 import tempfile
 import time
@@ -32,10 +31,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from calibration_quality import holm
-from int8_vs_ort import GEOMETRY, NORMALIZED, SHARED, _compared, _labels, _run, _session
 from machine import describe_machine
 from peer_quantizer import quantize_by_onnxruntime
+from scoring import (
+    GEOMETRY,
+    NORMALIZED,
+    SHARED,
+    compared,
+    holm,
+    open_session,
+    read_labels,
+    run_all,
+    wilson,
+)
 
 from vackit.artifact.store import open_artifact
 from vackit.compiler.calibration.images import spread
@@ -127,7 +135,7 @@ def from_manifest(path: Path) -> list[Case]:
 
 def measure(case: Case, args: argparse.Namespace) -> dict[str, Any]:
     pipeline = ProcessPipeline(case.ops)
-    truth = _labels(case.labels)
+    truth = read_labels(case.labels)
     images = spread(list_images(case.val), args.num_val)
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -140,11 +148,11 @@ def measure(case: Case, args: argparse.Namespace) -> dict[str, Any]:
         ours = list(seconds)
         if not args.no_peer:
             paths |= _peers(case, args, pipeline, Path(folder))
-        sessions = {who: _session(path) for who, path in paths.items()}
-        outputs = _run(sessions, (pipeline(path) for path in images))
+        sessions = {who: open_session(path) for who, path in paths.items()}
+        outputs = run_all(sessions, (pipeline(path) for path in images))
     flat = {who: got.reshape(len(got), -1) for who, got in outputs.items()}
     wanted = np.array([truth[path.stem] for path in images])
-    rows = {who: _compared(flat["float32"], got, wanted) for who, got in flat.items()}
+    rows = {who: compared(flat["float32"], got, wanted) for who, got in flat.items()}
     for who, row in rows.items():
         hits = round(row["top1_percent"] * len(images) / 100)
         row["top1_wilson95"] = wilson(hits, len(images))
@@ -154,14 +162,6 @@ def measure(case: Case, args: argparse.Namespace) -> dict[str, Any]:
     for who, corrected in holm({who: rows[who]["mcnemar_p"] for who in ours}).items():
         rows[who]["mcnemar_p_holm"] = corrected
     return {"num_images": len(images), **rows}
-
-
-def wilson(hits: int, total: int) -> list[float]:
-    """Return the 95 % interval of a share, in percent (Wilson 1927)."""
-    z = 1.959964
-    middle = (hits + z * z / 2) / (total + z * z)
-    half = z / (total + z * z) * math.sqrt(hits * (total - hits) / total + z * z / 4)
-    return [round(100 * (middle - half), 2), round(100 * (middle + half), 2)]
 
 
 def _ours(case: Case, args: argparse.Namespace, granularity: str, mode: str, folder: Path) -> Path:
