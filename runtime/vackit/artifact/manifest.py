@@ -36,7 +36,11 @@ class Manifest:
         preprocessing: The build config's process_ops in normalized form.
         tools: Versions of the tools that made it.
         model_sha256: Of the ONNX file that went in.
-        passes: What each compiler pass changed, in order: ``{"pass": ..., "changes": n}``.
+        passes: What each compiler pass changed, in order: ``{"pass": ..., "changes": n}``,
+            with ``"nodes"`` (by how many each kind became more or fewer), ``"undone"`` or
+            ``"skipped"`` (why) where there is something to say.
+        verification: Whether outputs before and after the passes were compared, on how many
+            samples, and the largest difference; ``None`` in artifacts older than that.
         files: By suffix (``".onnx"``), without the manifest itself.
     """
 
@@ -50,6 +54,7 @@ class Manifest:
     tools: dict[str, str]
     model_sha256: str
     passes: tuple[dict[str, Any], ...] = ()
+    verification: dict[str, Any] | None = None
     files: dict[str, FilePart] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -64,6 +69,7 @@ class Manifest:
             "quantization": self.quantization,
             "preprocessing": list(self.preprocessing),
             "passes": list(self.passes),
+            "verification": self.verification,
             "tools": self.tools,
             "model_sha256": self.model_sha256,
             "files": {
@@ -101,6 +107,7 @@ class Manifest:
                 tools=dict(data["tools"]),
                 model_sha256=str(data["model_sha256"]),
                 passes=tuple(data["passes"]),
+                verification=data.get("verification"),
                 files={
                     _suffix(name): FilePart(int(part["size_bytes"]), str(part["sha256"]))
                     for name, part in data["files"].items()

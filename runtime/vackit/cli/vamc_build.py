@@ -3,7 +3,7 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vackit import console
 from vackit.cli.accuracy_flags import accuracy_rows, accuracy_wish, add_accuracy_flags
@@ -48,6 +48,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="calibrate anew, without the calibration cache (VACKIT_CACHE_DIR, ~/.cache/vackit)",
     )
+    verify = parser.add_mutually_exclusive_group()
+    verify.add_argument(
+        "--verify",
+        action="store_true",
+        default=True,
+        help="compare the float graph with the model after every pass, on random samples and on "
+        "images of the dataset (the default)",
+    )
+    verify.add_argument(
+        "--no_verify", dest="verify", action="store_false", help="leave that comparison out"
+    )
     add_accuracy_flags(parser)
     parser.add_argument(
         "--device",
@@ -77,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
         reference=not args.no_reference,
         use_cache=not args.no_cache,
         accuracy=accuracy,
+        verify=args.verify,
     )
     if args.json:
         console.print_json(report.to_json())
@@ -106,7 +118,17 @@ def _lines(report: "BuildReport") -> list[str]:
             ("calibration", f"{report.calibrate_mode}, {kind}, {images} images, {ranges} ranges")
         )
     rows += accuracy_rows(report.accuracy_drop)
+    rows.append(("verified", _verified(report.verification or {})))
     rows += [("file", path.name) for path in report.files]
     state = "the same artifact stood here already" if report.unchanged else "written"
     rows.append(("result", f"{state}, {report.seconds:.1f} s"))
     return [f"{name.ljust(12)}{text}" for name, text in rows]
+
+
+def _verified(verification: dict[str, Any]) -> str:
+    if not verification.get("verified"):
+        return "no"
+    samples = f"{verification['random_samples']} random samples"
+    if verification["images"]:
+        samples += f", {verification['images']} images"
+    return f"{samples}: outputs differ by {verification['largest_difference']:.0e} at most"

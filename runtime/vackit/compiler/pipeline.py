@@ -42,7 +42,7 @@ from vackit.compiler.passes import (
 from vackit.compiler.placement import conv_names, excluded_nodes, product_names
 from vackit.compiler.report import BuildReport
 from vackit.compiler.signature import set_inputs
-from vackit.compiler.verify import run_alone
+from vackit.compiler.verification import Verifier, images_to_verify
 from vackit.config.build import (
     BuildConfig,
     CustomFunc,
@@ -63,6 +63,7 @@ def build(
     reference: bool = True,
     use_cache: bool = True,
     accuracy: AccuracyWish | None = None,
+    verify: bool = True,
 ) -> BuildReport:
     """Compile ``config`` and write its artifact.
 
@@ -76,9 +77,12 @@ def build(
         reference: Store the float twin of an int8 graph with it, for `vamc explain`.
         use_cache: Go on from, and leave, calibration statistics in the cache folder.
         accuracy: How much int8 may lose; None: whatever it does.
+        verify: Compare the float graph with the model after every pass, on random samples
+            and on images of the dataset.
 
     Raises:
-        ModelError: The model cannot be read, or does not fit the config.
+        ModelError: The model cannot be read, does not fit the config, or computes something
+            else after the passes.
         UnsupportedOpError: A node or an extra op stands in the way.
         CalibrationError: The calibration set is unusable, or int8 loses too much.
         ArtifactError: Another artifact stands behind the prefix.
@@ -86,7 +90,7 @@ def build(
     start = time.monotonic()
     _check_available(config)
     pipeline = _process_pipeline(config, allow_code)
-    model, manifest, quantized = _compile(config, pipeline, use_cache, accuracy)
+    model, manifest, quantized = _compile(config, pipeline, use_cache, accuracy, verify)
     prefix = config.artifact_prefix
     graph, weights = serialize(model, prefix.name + WEIGHTS_SUFFIX)
     parts = {
@@ -113,6 +117,7 @@ def build(
         calibration=_calibration_summary(manifest.quantization),
         accuracy_drop=(manifest.quantization or {}).get("accuracy_drop"),
         passes=manifest.passes,
+        verification=manifest.verification,
         seconds=time.monotonic() - start,
         unchanged=unchanged,
     )
@@ -123,6 +128,7 @@ def _compile(
     pipeline: ProcessPipeline | None,
     use_cache: bool,
     accuracy: AccuracyWish | None,
+    verify: bool,
 ) -> tuple[onnx.ModelProto, Manifest, Quantized | None]:
     model = read_model(config)
     checkpoint = config.frontend.checkpoint
@@ -132,11 +138,16 @@ def _compile(
     products = product_names(model.graph)
     excluded = excluded_nodes(conv_names(model.graph), choices, source, products)
     set_inputs(model, config.frontend.shape, source, config.frontend.shape_ranges)
-    records, is_free = _to_float_form(model, config, checkpoint)
+    is_int8 = config.backend.dtype == "int8"
+    images = CalibrationSet(config, signature(model)[0], pipeline) if is_int8 else None
+    some = images_to_verify(config, model, pipeline, images) if verify else []
+    verifier = Verifier(model, checkpoint, some, wanted=verify)
+    records, is_free = _to_float_form(model, config, checkpoint, verifier)
+    verification = verifier.record(model)
+    records += _append_extra_ops(model, config, checkpoint)
     quantized = None
     tools = tool_versions("numpy", "onnx", "onnxruntime")
-    if config.backend.dtype == "int8":
-        images = CalibrationSet(config, signature(model)[0], pipeline)
+    if images is not None:
         model, quantized = _quantize(
             model, config, images, excluded, pipeline, use_cache=use_cache, accuracy=accuracy
         )
@@ -156,6 +167,7 @@ def _compile(
         tools=tools,
         model_sha256=sha256_file(checkpoint),
         passes=tuple(records),
+        verification=verification,
     )
     return model, manifest, quantized
 
@@ -179,27 +191,32 @@ def _quantize(
 
 
 def _to_float_form(
-    model: onnx.ModelProto, config: BuildConfig, where: object
+    model: onnx.ModelProto, config: BuildConfig, where: object, verifier: Verifier
 ) -> tuple[list[PassRecord], bool]:
     """Make the float32 graph that every dtype starts from.
 
     Returns:
         What each pass changed, and whether the batch is free.
     """
-    alone = run_alone(model, where)
     records: list[PassRecord] = []
     if config.backend.dtype == "int8":
         records.append({"pass": "raise_opset", "changes": raise_opset(model, where)})
-    records += run_float_passes(model, where, alone)
-    is_free = free_batch(model, alone, where)
+    records += run_float_passes(model, where, verifier.samples)
+    # how exporters fix a batch is a guess, which is tried out in any case
+    is_free = free_batch(model, verifier.alone, where)
     records.append({"pass": "free_batch", "changes": int(is_free)})
     if config.backend.dtype == "int8":
-        records += run_integer_passes(model, where, alone)
+        records += run_integer_passes(model, where, verifier.samples)
     set_output_shapes(model, where)
-    if config.extra_ops is not None:
-        extra = extra_pass(config.extra_ops, config.source or config.name)
-        records += run_passes(model, [extra], where)
     return records, is_free
+
+
+def _append_extra_ops(
+    model: onnx.ModelProto, config: BuildConfig, where: object
+) -> list[PassRecord]:
+    if config.extra_ops is None:
+        return []
+    return run_passes(model, [extra_pass(config.extra_ops, config.source or config.name)], where)
 
 
 def _check_available(config: BuildConfig) -> None:

@@ -24,6 +24,7 @@ class BuildReport:
         calibration: For int8: mode, number and sha256 of the images, number of ranges.
         accuracy_drop: For a build with a budget: what is lost, and the patch that it took.
         passes: What each pass changed.
+        verification: On what the passes were verified, and the largest difference.
         seconds: Wall time of the build.
         unchanged: The same artifact stood there already; nothing was written.
     """
@@ -39,6 +40,7 @@ class BuildReport:
     calibration: dict[str, Any] | None
     accuracy_drop: dict[str, Any] | None
     passes: tuple[dict[str, Any], ...]
+    verification: dict[str, Any] | None
     seconds: float
     unchanged: bool
 
@@ -56,6 +58,7 @@ class BuildReport:
             "calibration": self.calibration,
             "accuracy_drop": self.accuracy_drop,
             "passes": list(self.passes),
+            "verification": self.verification,
             "seconds": round(self.seconds, 3),
             "unchanged": self.unchanged,
         }

@@ -79,20 +79,20 @@ def random_feeds(graph: onnx.GraphProto, batch: int, seed: int) -> Arrays:
 def largest_difference(got: Sequence[NDArray[Any]], want: Sequence[NDArray[Any]]) -> float:
     """Return the largest difference, relative to the largest value expected of its output.
 
-    Infinite where shapes differ or one of them is not finite.
+    Infinite where shapes differ, or one is NaN or infinite where the other is not so too.
     """
     worst = 0.0
     for have, expected in zip(got, want, strict=True):
         if have.shape != expected.shape:
             return float("inf")
-        if have.size == 0:
-            continue
-        with np.errstate(invalid="ignore", over="ignore"):
-            apart = np.abs(have.astype(np.float64) - expected.astype(np.float64)).max()
-            size = np.abs(expected.astype(np.float64)).max()
-        if not np.isfinite(apart) or not np.isfinite(size):
+        ours, theirs = have.astype(np.float64), expected.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(ours - theirs)
+        apart[(ours == theirs) | (np.isnan(ours) & np.isnan(theirs))] = 0.0
+        if not np.isfinite(apart).all():
             return float("inf")
-        worst = max(worst, float(apart / max(size, 1e-6)))
+        size = np.abs(theirs).max(where=np.isfinite(theirs), initial=1e-6)
+        worst = max(worst, float(apart.max(initial=0.0) / size))
     return worst
 
 

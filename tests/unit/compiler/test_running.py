@@ -48,10 +48,12 @@ def test_random_feeds_gives_other_dtypes_zeros_and_ones() -> None:
         ([1.0, 2.5], [1.0, 2.0], 0.25),
         ([1.0], [1.0, 2.0], np.inf),
         ([np.nan, 2.0], [1.0, 2.0], np.inf),
-        ([np.inf, 2.0], [np.inf, 2.0], np.inf),
+        ([np.inf, 2.0], [np.inf, 2.0], 0.0),
+        ([np.inf, 2.0], [-np.inf, 2.0], np.inf),
+        ([np.nan, 2.5], [np.nan, 2.0], 0.25),
         ([], [], 0.0),
     ],
-    ids=["equal", "apart", "shape", "nan", "infinite", "empty"],
+    ids=["equal", "apart", "shape", "nan", "infinite", "signs", "both-nan", "empty"],
 )
 def test_largest_difference_is_relative_to_the_largest_value(
     got: list[float], want: list[float], difference: float

@@ -8,7 +8,7 @@ from onnx import numpy_helper
 
 from vackit.compiler.graph import copy_model, values_of
 from vackit.compiler.passes.base import Pass, run_passes
-from vackit.compiler.verify import difference, run_alone
+from vackit.compiler.verify import Comparison, compare, difference, run_alone
 from vackit.testing import tiny_models
 
 
@@ -41,6 +41,17 @@ def test_difference_says_which_output_is_off_and_by_how_much() -> None:
     assert reason.startswith("output 'output' differs by ")
 
 
+def test_compare_tells_the_largest_difference() -> None:
+    model, samples = tiny_models.conv(), run_alone(tiny_models.conv(), "m.onnx")
+    assert compare(model, samples, "m.onnx") == Comparison(0.0, "")
+    tensor = model.graph.initializer[0]
+    # a thousandth of the tolerance, far above float32's rounding
+    tensor.CopyFrom(numpy_helper.from_array(values_of(tensor) * np.float32(1 + 1e-5), tensor.name))
+    found = compare(model, samples, "m.onnx")
+    assert not found.reason
+    assert 1e-6 < found.largest < 2e-5
+
+
 def test_difference_sees_what_only_a_real_sample_shows() -> None:
     model = tiny_models.conv()
     real = {"input": np.full((1, 3, 8, 8), 100, np.float32)}
@@ -54,8 +65,10 @@ def test_run_passes_undoes_a_pass_that_changes_the_results(
 ) -> None:
     model = tiny_models.conv()
     before = model.SerializeToString()
-    records = run_passes(model, [_Wrong()], "m.onnx", run_alone(model, "m.onnx"))
-    assert records == [{"pass": "wrong", "changes": 0}]
+    samples = run_alone(model, "m.onnx")
+    [record] = run_passes(model, [_Wrong()], "m.onnx", samples, undo=True)
+    assert (record["pass"], record["changes"]) == ("wrong", 0)
+    assert record["undone"].startswith("output 'output' differs by ")
     assert model.SerializeToString() == before
     assert "m.onnx: pass 'wrong' is undone: output 'output' differs by" in caplog.text
 

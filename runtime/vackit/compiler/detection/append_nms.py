@@ -17,6 +17,7 @@ from vackit.compiler.detection.tail import Tail
 from vackit.compiler.graph import producers, replace, replace_uses
 from vackit.compiler.opset import raise_opset
 from vackit.compiler.passes.base import Pass
+from vackit.compiler.passes.promises import ANY
 from vackit.compiler.passes.remove_dead import RemoveDead
 from vackit.errors import ModelError
 
@@ -36,6 +37,10 @@ class AppendNms(Pass):
     """
 
     name: ClassVar[str] = "append_nms"
+    removes: ClassVar[frozenset[str]] = frozenset({ANY})
+    adds: ClassVar[frozenset[str]] = frozenset({ANY})
+    changes_outputs: ClassVar[bool] = True
+    raises_opset: ClassVar[bool] = True
 
     def __init__(self, kind: str, params: NmsParams) -> None:
         self._kind = kind

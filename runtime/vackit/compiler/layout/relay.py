@@ -12,6 +12,7 @@ from onnx import helper, numpy_helper
 from vackit.compiler.graph import (
     constants,
     inferred_shapes,
+    opset_of,
     replace,
     set_nodes,
     taken_names,
@@ -24,6 +25,17 @@ from vackit.compiler.layout.uses import Mask, Survey
 
 # channels and the masks of the readers, in order -> the channel at each place, -1: padding
 Arrange = Callable[[int, Sequence[Mask]], Order]
+
+# kinds of nodes that readers may get before them
+ADDED = frozenset({"Concat", "Flatten", "Slice"})
+# from it on the bounds of a Slice are inputs
+_OLDEST_OPSET = 10
+
+
+def unfit(model: onnx.ModelProto) -> str:
+    """Say why `relay` cannot work on ``model``; empty where it can."""
+    opset = opset_of(model)
+    return "" if opset >= _OLDEST_OPSET else f"opset {opset}, it needs {_OLDEST_OPSET}"
 
 
 def relay(model: onnx.ModelProto, arrange: Arrange) -> int:
@@ -64,8 +76,9 @@ class _Relay:
                 self._follow(node)
                 self._order(node)
             self.nodes.append(node)
-        set_nodes(self.graph, self.nodes)
-        del self.graph.value_info[:]
+        if self.changes:
+            set_nodes(self.graph, self.nodes)
+            del self.graph.value_info[:]
         return self.changes
 
     def _follow(self, node: onnx.NodeProto) -> None:

@@ -60,12 +60,12 @@ __all__ = [
 def run_float_passes(
     model: onnx.ModelProto, where: object, samples: Samples = ()
 ) -> list[PassRecord]:
-    """Run `FLOAT_PASSES` over ``model`` in place, checked; return what each changed."""
-    return run_passes(model, FLOAT_PASSES, where, samples)
+    """Run `FLOAT_PASSES` over ``model`` in place; return what each changed."""
+    return run_passes(model, FLOAT_PASSES, where, samples, undo=True)
 
 
 def run_integer_passes(
     model: onnx.ModelProto, where: object, samples: Samples = ()
 ) -> list[PassRecord]:
-    """Run `INTEGER_PASSES` over ``model`` in place, checked; return what each changed."""
-    return run_passes(model, INTEGER_PASSES, where, samples)
+    """Run `INTEGER_PASSES` over ``model`` in place; return what each changed."""
+    return run_passes(model, INTEGER_PASSES, where, samples, undo=True)

@@ -24,6 +24,7 @@ class AppendSoftmax(Pass):
     """
 
     name: ClassVar[str] = "append_softmax"
+    adds: ClassVar[frozenset[str]] = frozenset({"Softmax"})
 
     def apply(self, model: onnx.ModelProto) -> int:
         """Append it.

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import onnx
 
 from vackit.compiler.graph import copy_model
+from vackit.compiler.passes.promises import broken_promise, node_changes
 from vackit.compiler.verify import Samples, difference
 from vackit.errors import VackitError
 
@@ -17,57 +18,133 @@ logger = logging.getLogger(__name__)
 # one entry of the manifest's `passes`
 PassRecord = dict[str, Any]
 
+_NO_KIND: frozenset[str] = frozenset()
+
 
 class Pass(ABC):
     """One graph transformation.
 
-    Its class docstring says what it changes and what it promises not to change. No pass
-    changes the names, order, dtypes or shapes of the graph's inputs and outputs.
+    Its class docstring says what it changes and what it promises not to change. Its class
+    attributes declare the effects that `run_passes` holds it to; no pass changes the names,
+    order, dtypes or shapes of the graph's inputs.
+
+    Attributes:
+        name: For the manifest and for messages.
+        removes: Kinds of nodes that may become fewer; `promises.ANY`: of every kind.
+        adds: Kinds of nodes that may become more.
+        changes_outputs: It is there to change what the model returns.
+        raises_opset: It may bring the model to a newer opset.
     """
 
     name: ClassVar[str]
+    removes: ClassVar[frozenset[str]] = _NO_KIND
+    adds: ClassVar[frozenset[str]] = _NO_KIND
+    changes_outputs: ClassVar[bool] = False
+    raises_opset: ClassVar[bool] = False
 
     @abstractmethod
     def apply(self, model: onnx.ModelProto) -> int:
         """Change ``model`` in place; return the number of changes."""
 
+    def precondition(self, model: onnx.ModelProto) -> str:
+        """Say why the pass cannot be applied to ``model``; empty where it can."""
+        del model
+        return ""
+
+    def postcondition(self, model: onnx.ModelProto) -> str:
+        """Say what of its aim the pass has missed in ``model``; empty where nothing."""
+        del model
+        return ""
+
 
 def run_passes(
-    model: onnx.ModelProto, passes: Iterable[Pass], where: object, samples: Samples = ()
+    model: onnx.ModelProto,
+    passes: Iterable[Pass],
+    where: object,
+    samples: Samples = (),
+    *,
+    undo: bool = False,
 ) -> list[PassRecord]:
     """Run ``passes`` in order over ``model``, in place.
+
+    Each pass is held to what it declares (`promises.broken_promise`), and to the samples.
 
     Args:
         model: The model.
         passes: In order.
         where: What to name in errors: the model's file.
-        samples: What the model is to compute, from `vackit.compiler.verify.run_alone`. A
-            pass that fails, or after which it computes anything else, is undone, aloud;
-            without samples nothing is checked.
+        samples: What the model is to compute, from `vackit.compiler.verify.run_alone`;
+            without any, nothing is run.
+        undo: Undo a pass that fails, breaks a promise or changes the results, aloud, instead
+            of raising.
 
     Returns:
-        Per pass ``{"pass": name, "changes": n}``.
+        Per pass ``{"pass": name, "changes": n}``; ``"nodes"``, by how many the nodes of each
+        kind became more or fewer, where they did; ``"skipped"`` or ``"undone"``, why it left
+        the model as it was, where it had to.
+
+    Raises:
+        RuntimeError: Without ``undo``, a pass is not right.
     """
     records: list[PassRecord] = []
     for step in passes:
-        before = copy_model(model) if samples else model
+        if reason := step.precondition(model):
+            logger.info("%s: pass '%s' is left out: %s", where, step.name, reason)
+            records.append({"pass": step.name, "changes": 0, "skipped": reason})
+            continue
+        before = copy_model(model)
         try:
-            changes = step.apply(model)
-        except VackitError as error:
-            error.where = error.where or str(where)
-            raise
-        except Exception as error:
-            if samples:
-                logger.warning("%s: pass '%s' is undone: it failed: %s", where, step.name, error)
-                model.CopyFrom(before)
-                records.append({"pass": step.name, "changes": 0})
-                continue
-            done = ", ".join(record["pass"] for record in records) or "none"
-            raise RuntimeError(f"pass '{step.name}' failed (after: {done})") from error
-        if changes and samples and (reason := difference(model, samples, where)):
-            logger.warning("%s: pass '%s' is undone: %s", where, step.name, reason)
+            changes = _applied(step, before, model, samples, where)
+        except (VackitError, _NotRightError) as error:
+            if not undo:
+                raise _told(error, step, records, where) from error
+            logger.warning("%s: pass '%s' is undone: %s", where, step.name, error)
             model.CopyFrom(before)
-            changes = 0
+            records.append({"pass": step.name, "changes": 0, "undone": str(error)})
+            continue
         logger.info("%s: %d changes", step.name, changes)
-        records.append({"pass": step.name, "changes": changes})
+        nodes = node_changes(before.graph, model.graph)
+        record: PassRecord = {"pass": step.name, "changes": changes}
+        records.append(record | ({"nodes": nodes} if nodes else {}))
     return records
+
+
+class _NotRightError(Exception):
+    """A pass failed, broke a promise, or changed what the model computes."""
+
+
+def _applied(
+    step: Pass, before: onnx.ModelProto, model: onnx.ModelProto, samples: Samples, where: object
+) -> int:
+    """Apply a pass; return how much it changed."""
+    try:
+        changes = step.apply(model)
+    except VackitError:
+        raise
+    except Exception as error:
+        raise _NotRightError(f"it failed: {error!r}") from error
+    if not changes:
+        reason = "" if _same(before, model) else "it changed the model and counts no change"
+    else:
+        reason = broken_promise(step, before, model)
+        if not reason and samples:
+            reason = difference(model, samples, where)
+    if reason:
+        raise _NotRightError(reason)
+    return changes
+
+
+def _told(error: Exception, step: Pass, records: list[PassRecord], where: object) -> Exception:
+    if isinstance(error, VackitError):
+        error.where = error.where or str(where)
+        return error
+    done = ", ".join(record["pass"] for record in records) or "none"
+    return RuntimeError(f"pass '{step.name}': {error} (after: {done})")
+
+
+def _same(one: onnx.ModelProto, other: onnx.ModelProto) -> bool:
+    # by value first, which is fast; NaN is like no other, but its bytes are
+    same: bool = one == other
+    return same or one.SerializeToString(deterministic=True) == other.SerializeToString(
+        deterministic=True
+    )

@@ -23,6 +23,7 @@ class CancelTransposes(Pass):
     """
 
     name: ClassVar[str] = "cancel_transposes"
+    removes: ClassVar[frozenset[str]] = frozenset({"Transpose"})
 
     def apply(self, model: onnx.ModelProto) -> int:
         """Bypass; return the number of pairs."""

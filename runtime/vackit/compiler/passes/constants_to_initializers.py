@@ -19,21 +19,30 @@ class ConstantsToInitializers(Pass):
     """
 
     name: ClassVar[str] = "constants_to_initializers"
+    removes: ClassVar[frozenset[str]] = frozenset({"Constant"})
 
     def apply(self, model: onnx.ModelProto) -> int:
         """Move them; return how many."""
-        graph = model.graph
-        outputs = output_names(graph)
-        moved = []
-        for node in graph.node:
-            if node.op_type != "Constant" or node.domain or node.output[0] in outputs:
-                continue
+        found = _movable(model.graph)
+        model.graph.initializer.extend(tensor for _, tensor in found)
+        remove_nodes(model.graph, [node for node, _ in found])
+        return len(found)
+
+    def postcondition(self, model: onnx.ModelProto) -> str:
+        """Say which Constant is left that could be an initializer."""
+        left = [node.name for node, _ in _movable(model.graph)]
+        return f"node '{left[0]}' is still a Constant" if left else ""
+
+
+def _movable(graph: onnx.GraphProto) -> list[tuple[onnx.NodeProto, onnx.TensorProto]]:
+    outputs = output_names(graph)
+    found = []
+    for node in graph.node:
+        if node.op_type == "Constant" and not node.domain and node.output[0] not in outputs:
             tensor = _tensor(node)
             if tensor is not None:
-                graph.initializer.append(tensor)
-                moved.append(node)
-        remove_nodes(graph, moved)
-        return len(moved)
+                found.append((node, tensor))
+    return found
 
 
 def _tensor(node: onnx.NodeProto) -> onnx.TensorProto | None:

@@ -33,6 +33,8 @@ class ConvToGemm(Pass):
     """
 
     name: ClassVar[str] = "conv_to_gemm"
+    removes: ClassVar[frozenset[str]] = _FLATTENING | {"Conv"}
+    adds: ClassVar[frozenset[str]] = frozenset({"Flatten", "Gemm"})
 
     def apply(self, model: onnx.ModelProto) -> int:
         """Replace; return the number of convolutions."""

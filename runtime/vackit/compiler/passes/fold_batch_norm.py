@@ -34,6 +34,7 @@ class FoldBatchNorm(Pass):
     """
 
     name: ClassVar[str] = "fold_batch_norm"
+    removes: ClassVar[frozenset[str]] = frozenset({"BatchNormalization"})
 
     def apply(self, model: onnx.ModelProto) -> int:
         """Fold; return the number of BatchNormalizations removed."""

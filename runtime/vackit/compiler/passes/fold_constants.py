@@ -37,6 +37,7 @@ class FoldConstants(Pass):
     """
 
     name: ClassVar[str] = "fold_constants"
+    removes: ClassVar[frozenset[str]] = _FOLDABLE
 
     def apply(self, model: onnx.ModelProto) -> int:
         """Fold in topological order; return the number of nodes folded."""

@@ -39,6 +39,7 @@ class FoldStem(Pass):
     """
 
     name: ClassVar[str] = "fold_stem"
+    adds: ClassVar[frozenset[str]] = frozenset({"SpaceToDepth"})
 
     def apply(self, model: onnx.ModelProto) -> int:
         """Fold; return the number of convolutions changed."""

@@ -27,6 +27,8 @@ class FuseClip(Pass):
     """
 
     name: ClassVar[str] = "fuse_clip"
+    removes: ClassVar[frozenset[str]] = frozenset({"Min", "Relu"})
+    adds: ClassVar[frozenset[str]] = frozenset({"Clip"})
 
     def apply(self, model: onnx.ModelProto) -> int:
         """Fuse; return the number of pairs."""

@@ -31,6 +31,8 @@ class MatMulToGemm(Pass):
     """
 
     name: ClassVar[str] = "matmul_to_gemm"
+    removes: ClassVar[frozenset[str]] = frozenset({"Add", "MatMul"})
+    adds: ClassVar[frozenset[str]] = frozenset({"Gemm"})
 
     def apply(self, model: onnx.ModelProto) -> int:
         """Replace; return the number of products."""

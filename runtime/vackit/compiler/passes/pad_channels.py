@@ -6,7 +6,7 @@ from typing import ClassVar
 import onnx
 
 from vackit.compiler.layout.arrange import padded_to
-from vackit.compiler.layout.relay import relay
+from vackit.compiler.layout.relay import ADDED, relay, unfit
 from vackit.compiler.passes.base import Pass
 
 # int8 kernels of x86 CPUs work on 16 channels at a time
@@ -26,6 +26,11 @@ class PadChannels(Pass):
     """
 
     name: ClassVar[str] = "pad_channels"
+    adds: ClassVar[frozenset[str]] = ADDED
+
+    def precondition(self, model: onnx.ModelProto) -> str:
+        """Say what the opset lacks."""
+        return unfit(model)
 
     def apply(self, model: onnx.ModelProto) -> int:
         """Pad; return how many convolutions and reads changed."""

@@ -27,6 +27,7 @@ class RemoveIdentity(Pass):
     """
 
     name: ClassVar[str] = "remove_identity"
+    removes: ClassVar[frozenset[str]] = frozenset({"Dropout", "Identity"})
 
     def apply(self, model: onnx.ModelProto) -> int:
         """Remove them; return how many."""

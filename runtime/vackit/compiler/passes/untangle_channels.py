@@ -6,7 +6,7 @@ from typing import ClassVar
 import onnx
 
 from vackit.compiler.layout.arrange import by_first_use
-from vackit.compiler.layout.relay import relay
+from vackit.compiler.layout.relay import ADDED, relay, unfit
 from vackit.compiler.passes.base import Pass
 
 
@@ -24,6 +24,11 @@ class UntangleChannels(Pass):
     """
 
     name: ClassVar[str] = "untangle_channels"
+    adds: ClassVar[frozenset[str]] = ADDED
+
+    def precondition(self, model: onnx.ModelProto) -> str:
+        """Say what the opset lacks."""
+        return unfit(model)
 
     def apply(self, model: onnx.ModelProto) -> int:
         """Untangle; return how many orders and reads changed."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vackit.compiler.batch import free_batch
 from vackit.compiler.graph import copy_model
 from vackit.compiler.opset import raise_opset
-from vackit.compiler.passes import FLOAT_PASSES, INTEGER_PASSES
+from vackit.compiler.passes import FLOAT_PASSES, INTEGER_PASSES, Pass, run_passes
 from vackit.compiler.running import largest_difference, open_session
 from vackit.compiler.signature import set_inputs
 from vackit.compiler.verify import TOLERANCE, run_alone
@@ -49,14 +49,18 @@ def assert_every_pass_keeps_the_output(model: onnx.ModelProto, x: Images) -> Non
         got = open_session(model, step).run(None, {name: x[:1]})
         assert largest_difference([got[0]], [want[:1]]) < TOLERANCE, step
 
+    def keep_promises(step: Pass) -> None:
+        # raises where the pass does anything that it does not declare
+        run_passes(model, [step], "family")
+
     raise_opset(model, "family")
     check("raise_opset")
     for step in FLOAT_PASSES:
-        step.apply(model)
+        keep_promises(step)
         check(step.name)
     assert free_batch(model, samples, "family")
     for step in INTEGER_PASSES:
-        step.apply(model)
+        keep_promises(step)
         check(step.name)
     together = open_session(model, "batch").run(None, {name: x})
     assert largest_difference([together[0]], [want]) < TOLERANCE
