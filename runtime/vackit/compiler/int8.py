@@ -10,8 +10,9 @@ import onnx
 from vackit.compiler.calibration.calibrate import calibrate
 from vackit.compiler.calibration.images import CalibrationSet
 from vackit.compiler.calibration.ranges import Ranges
+from vackit.compiler.fingerprints import fingerprints
 from vackit.compiler.graph import copy_model
-from vackit.compiler.joining import join_concats
+from vackit.compiler.joining import join_concats, join_sums
 from vackit.compiler.placement import Placement, place
 from vackit.compiler.qdq import insert_qdq
 from vackit.compiler.quantize import ActivationScale, activation_scale
@@ -71,6 +72,7 @@ def quantize_model(
     calibration = calibrate(model, names, quantize, images, where, use_cache=use_cache)
     measured = {name: calibration.ranges[group] for name, group in placement.groups.items()}
     placement = join_concats(model.graph, placement, measured)
+    placement = join_sums(model.graph, placement, measured)
     ranges = merged(measured, placement)
     by_group = {group: activation_scale(*bounds) for group, bounds in ranges.items()}
     scales: dict[str, ActivationScale] = {
@@ -88,6 +90,7 @@ def quantize_model(
         "evened_weights": evened(spread, spreads(twin, placement)),
         "float_nodes": sorted(excluded),
         "ranges": {name: list(bounds) for name, bounds in ranges.items()},
+        "fingerprints": fingerprints(model.graph),
     }
     return Quantized(record, twin, calibration.table)
 

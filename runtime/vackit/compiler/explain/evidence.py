@@ -27,13 +27,14 @@ class Cause:
     """Why: a word for programs, and a sentence with the numbers.
 
     ``factor`` is by how much something stands out; 0 where that is no ratio. A note is worth
-    knowing, but makes nothing of the error.
+    knowing, but makes nothing of the error. A fault is nothing that a build makes.
     """
 
     kind: str
     text: str
     factor: float = 0.0
     is_note: bool = False
+    is_fault: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Evidence:
         groups: The values that share each scale, by the scale's name.
         evened: The manifest's ``evened_weights``, by node.
         recorded: The manifest's ``ranges``, by the value that each group is named after.
+        changed: What of its node is not as the build left it: ``weights``, ``bias``.
         steps: How each value of the network is rounded, by name.
         at_outputs: Noise at the network's outputs from this block alone.
     """
@@ -57,6 +59,7 @@ class Evidence:
     groups: Mapping[str, Sequence[str]]
     evened: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     recorded: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    changed: frozenset[str] = frozenset()
     steps: Mapping[str, Step] = field(default_factory=dict)
     at_outputs: Noise = field(default_factory=Noise)
 

@@ -14,7 +14,7 @@ from vackit.compiler.explain.explanation import Explanation
 from vackit.compiler.explain.measure import measure
 from vackit.compiler.explain.noise import Noise
 from vackit.compiler.explain.patches import Patch
-from vackit.compiler.explain.rows import make_rows
+from vackit.compiler.explain.rows import changes, make_rows
 from vackit.compiler.explain.samples import Samples
 from vackit.compiler.explain.sensitivity import Sensitivity, together
 from vackit.compiler.explain.trials import Maker, Trial
@@ -66,7 +66,8 @@ def explain(
     few = [feeds for _, feeds in samples.few(SENSITIVITY_IMAGES)]
     noises = _at_outputs(twins, blocks, few)
     record = manifest.quantization or {}
-    rows = make_rows(blocks, measured.blocks, noises, record)
+    changed = changes(twins.integer.graph, record)
+    rows = make_rows(blocks, measured.blocks, noises, record, changed)
     before = Trial(Patch(), measured.scores, together(list(measured.outputs.values())))
     maker = maker_of(manifest, twins, images, use_cache=wish.use_cache)
     found = Found(rows)

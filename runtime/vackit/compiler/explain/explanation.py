@@ -7,7 +7,6 @@ from typing import Any
 
 from vackit.compiler.explain.blocks import Block
 from vackit.compiler.explain.evidence import Cause
-from vackit.compiler.explain.faults import FAULTS
 from vackit.compiler.explain.measure import BlockStatistics
 from vackit.compiler.explain.noise import Noise
 from vackit.compiler.explain.ranking import is_crippled
@@ -47,7 +46,7 @@ class Row:
     @property
     def is_faulty(self) -> bool:
         """Tell whether no build makes such a block."""
-        return any(cause.kind in FAULTS for cause in self.causes)
+        return any(cause.is_fault for cause in self.causes)
 
     def to_json(self, before: Trial) -> dict[str, Any]:
         """Return the row as JSON; its trials are compared with ``before``."""

@@ -3,34 +3,20 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vackit.compiler.explain.blocks import Step, Weights
 from vackit.compiler.explain.evidence import Cause, Evidence, channels_text
-from vackit.compiler.explain.noise import ChannelNoise
 from vackit.compiler.explain.weight_causes import TINY, is_cut
 from vackit.compiler.quantize import activation_scale
 
-FAULTS = frozenset(
-    {"changed_range", "foreign_bias", "foreign_weights", "mismatched_pair", "wrong_weight_scale"}
-)
 # of the middle weight of a channel: rounding leaves 0.25, rounding that compensates errors 1
 FOREIGN_STEPS = 4.0
-# over the noise of plain rounding, which is 1/12 of a squared step a weight
-FOREIGN_NOISE = 10.0
-# the largest integer, 127, and a tenth: beyond that much is cut off for others to make up for
-CUT_FAR = 140.0
 # a channel whose weights are a multiple of the float ones to within this is scaled wrongly
 SAME_SHAPE = 0.1
-# noise / signal of a channel from its bias alone; corrected biases leave a third of that
-SHIFTED = 0.03
-# and of the middle of all channels: one that is nearly zero may be shifted and do no harm
-SHIFTED_OF_ALL = 0.01
 Doubles = NDArray[np.float64]
-_CHANGED = "the graph was changed after it was quantized"
 
 
 def changed_range(evidence: Evidence) -> Cause | None:
@@ -47,10 +33,8 @@ def changed_range(evidence: Evidence) -> Cause | None:
         if bounds
         else ("which is no range that the build calibrated")
     )
-    return Cause(
-        "changed_range",
-        f"its integers represent {step.low:.4g} to {step.high:.4g}, {was}: {_CHANGED}",
-    )
+    now = f"its integers represent {step.low:.4g} to {step.high:.4g}"
+    return _fault("changed_range", f"{now}, {was}")
 
 
 def _fits(step: Step, low: float, high: float) -> bool:
@@ -66,62 +50,74 @@ def mismatched_pair(evidence: Evidence) -> Cause | None:
     if step is None or step.read_as is None:
         return None
     scale, zero_point = step.read_as
-    return Cause(
+    return _fault(
         "mismatched_pair",
         f"its integers are written with scale {step.scale:.4g} and zero point {step.zero_point}, "
-        f"but read with {scale:.4g} and {zero_point}: {_CHANGED}",
+        f"but read with {scale:.4g} and {zero_point}",
     )
 
 
 def foreign_weights(evidence: Evidence) -> Cause | None:
-    """Tell integer weights that are not the float weights rounded."""
+    """Tell integer weights that are not those of the build, and what is wrong with them."""
     weights = evidence.block.weights
-    noise = evidence.statistics.by_weights
-    if weights is None or noise.wanted.size != weights.floating.shape[weights.channel_axis]:
+    if "weights" not in evidence.changed:
         return None
+    if weights is None:
+        return _fault("foreign_weights", "its integer weights are gone")
     pair = _Pair.of(weights)
     factors, whole = _factors(pair.wanted, pair.got), _factor(pair.wanted.ravel(), pair.got.ravel())
-    foreign = _strays(pair, noise, factors) | _vanished(pair)
+    foreign = np.median(pair.steps, axis=1) > FOREIGN_STEPS
+    foreign |= _vanished(pair) | (np.abs(factors - 1) > SAME_SHAPE)
     if abs(whole - 1) > SAME_SHAPE:
         foreign, factors = np.ones_like(foreign), np.full_like(factors, whole)
     if not foreign.any():
-        return None
+        return _fault("foreign_weights", "its integer weights are others than those of the build")
     who, factor = f"the integer weights of {channels_text(foreign)}", np.median(factors[foreign])
     if not pair.got[foreign].any():
-        return Cause("foreign_weights", f"{who} are all zero: {_CHANGED}")
+        return _fault("foreign_weights", f"{who} are all zero")
     if math.isnan(factor):
-        far = f"they are up to {pair.steps.max():.0f} steps away"
-        text = f"{who} are not the float weights rounded, {far}: {_CHANGED}"
-        return Cause("foreign_weights", text)
-    return Cause(
-        "wrong_weight_scale",
-        f"{who} stand for {factor:.2g} times the float weights: their scale is wrong, {_CHANGED}",
+        far = f"they are up to {pair.steps[foreign].max():.0f} steps away"
+        return _fault("foreign_weights", f"{who} are not the float weights rounded, {far}")
+    text = f"{who} stand for {factor:.2g} times the float weights, their scale is wrong"
+    return _fault("wrong_weight_scale", text)
+
+
+def foreign_bias(evidence: Evidence) -> Cause | None:
+    """Tell an integer bias that is not that of the build."""
+    weights = evidence.block.weights
+    if "bias" not in evidence.changed:
+        return None
+    if weights is None or weights.integer_bias is None:
+        return _fault("foreign_bias", "its integer bias is gone")
+    # a build corrects biases, mostly by less
+    off = weights.integer_bias - (0 if weights.floating_bias is None else weights.floating_bias)
+    worst = int(np.argmax(np.abs(off)))
+    return _fault(
+        "foreign_bias",
+        "its integer bias is another than that of the build, and up to "
+        f"{off[worst]:+.3g} (channel {worst}) from the float one",
     )
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """Float and integer weights by output channel, (channels, rest).
+    """Float and integer weights by output channel, (channels, rest); the scale, (channels,).
 
-    What the largest integer cuts off is off on purpose, and zero in both; ``is_short`` are the
-    channels that lose much by it. ``scale`` is (channels,).
+    What the largest integer cuts off is off on purpose, and zero in both.
     """
 
     wanted: Doubles
     got: Doubles
     scale: Doubles
-    is_short: NDArray[np.bool_]
 
     @classmethod
     def of(cls, weights: Weights) -> "_Pair":
-        cut = _rows(is_cut(weights), weights)
-        floating, integer = (
-            _rows(values.astype(np.float64), weights)
+        cut = is_cut(weights)
+        wanted, got = (
+            _rows(np.where(cut, 0, values.astype(np.float64)), weights)
             for values in (weights.floating, weights.integer)
         )
-        scale = np.broadcast_to(weights.scale.astype(np.float64), len(cut))
-        is_short = (cut & (np.abs(floating) > CUT_FAR * scale[:, None])).any(axis=1)
-        return cls(np.where(cut, 0, floating), np.where(cut, 0, integer), scale, is_short)
+        return cls(wanted, got, np.broadcast_to(weights.scale.astype(np.float64), len(wanted)))
 
     @property
     def steps(self) -> Doubles:
@@ -129,31 +125,15 @@ class _Pair:
         return np.abs(self.got - self.wanted) / self.scale[:, None]
 
 
-def _strays(pair: _Pair, noise: ChannelNoise, factors: Doubles) -> NDArray[np.bool_]:
-    """Tell the channels that rounding cannot have made.
-
-    Rounding may compensate errors and go some steps astray, but then its results do not; it
-    goes far to make up for weights that it cuts off, but not all of them the same way.
-    """
-    size = (pair.wanted**2).mean(axis=1)
-    plain = noise.wanted * pair.scale**2 / 12
-    astray = np.median(pair.steps, axis=1) > FOREIGN_STEPS
-    made_up_for = pair.is_short & ~(np.abs(factors - 1) > SAME_SHAPE)
-    return np.asarray(
-        astray & (noise.apart * size > FOREIGN_NOISE * plain) & ~made_up_for, np.bool_
-    )
+def _rows(values: Doubles, weights: Weights) -> Doubles:
+    rows = np.moveaxis(values, weights.channel_axis, 0)
+    return rows.reshape(len(rows), -1)
 
 
 def _vanished(pair: _Pair) -> NDArray[np.bool_]:
     """Tell the channels of which nothing is left; rounding leaves what is a step or more."""
     is_there = np.abs(pair.wanted).max(axis=1) > pair.scale
     return np.asarray(is_there & ~pair.got.any(axis=1), np.bool_)
-
-
-def _rows(values: NDArray[Any], weights: Weights) -> NDArray[Any]:
-    """Return what belongs to each output channel, shape (channels, rest)."""
-    rows = np.moveaxis(values, weights.channel_axis, 0)
-    return rows.reshape(len(rows), -1)
 
 
 def _factors(wanted: Doubles, got: Doubles) -> Doubles:
@@ -168,32 +148,5 @@ def _factor(wanted: Doubles, got: Doubles) -> float:
     return factor if is_multiple else math.nan
 
 
-def foreign_bias(evidence: Evidence) -> Cause | None:
-    """Tell an integer bias that makes an error.
-
-    A build corrects biases, by as much as the weights' rounding shifts the mean, so that the
-    shift is gone. What is told here is a bias that is off by what its channel is shifted.
-    """
-    weights, noise = evidence.block.weights, evidence.statistics.by_weights
-    if weights is None or weights.integer_bias is None:
-        return None
-    if noise.wanted.size != weights.integer_bias.size:
-        return None
-    bias = weights.floating_bias
-    off = weights.integer_bias - (0 if bias is None else bias)
-    shift = noise.mean_shift
-    power = shift**2 * noise.count
-    # an activation behind it hides much of the shift
-    share = np.divide(shift, off, out=np.zeros_like(shift), where=off != 0)
-    made = (share > 0) & (share < 1.5) & (power > noise.apart / 2)
-    foreign = (
-        made & (power > SHIFTED * noise.wanted) & (power > SHIFTED_OF_ALL * noise.wanted.mean())
-    )
-    if not foreign.any():
-        return None
-    worst = int(np.argmax(np.where(foreign, np.abs(off), 0)))
-    return Cause(
-        "foreign_bias",
-        f"the integer bias of {channels_text(foreign)} is not the float bias, it is off by up to "
-        f"{off[worst]:+.3g} (channel {worst}): {_CHANGED}",
-    )
+def _fault(kind: str, text: str) -> Cause:
+    return Cause(kind, f"{text}: the graph was changed after it was quantized", is_fault=True)

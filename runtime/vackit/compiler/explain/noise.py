@@ -52,31 +52,18 @@ class Noise:
 
 @dataclass
 class ChannelNoise:
-    """Squares summed per channel, in float64; arrays are (channels, rest).
-
-    ``shift`` is the plain sum of what was got above what was wanted, ``count`` the number of
-    values that a channel had.
-    """
+    """Squares summed per channel, in float64; arrays are (channels, rest)."""
 
     wanted: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     apart: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    shift: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    count: int = 0
 
     def add(self, wanted: NDArray[np.float32], got: NDArray[np.float32]) -> None:
         """Take in one pair of arrays."""
-        apart = got - wanted
+        apart = wanted - got
         if self.wanted.size == 0:
-            self.wanted, self.apart, self.shift = np.zeros((3, len(wanted)))
+            self.wanted, self.apart = np.zeros((2, len(wanted)))
         self.wanted = self.wanted + np.einsum("ij,ij->i", wanted, wanted)
         self.apart = self.apart + np.einsum("ij,ij->i", apart, apart)
-        self.shift = self.shift + apart.sum(axis=1, dtype=np.float64)
-        self.count += wanted.shape[1]
-
-    @property
-    def mean_shift(self) -> NDArray[np.float64]:
-        """Return by how much each channel is too high on average."""
-        return self.shift / max(self.count, 1)
 
     @property
     def relative(self) -> NDArray[np.float64]:

@@ -9,7 +9,6 @@ import onnx
 
 from vackit.compiler.explain.blocks import INPUT, Block
 from vackit.compiler.explain.evidence import Cause
-from vackit.compiler.explain.faults import FAULTS
 from vackit.compiler.graph import consumers
 from vackit.compiler.placement import MOVING, WEIGHTED, place
 from vackit.config.build import CALIBRATE_MODES, Quantize
@@ -112,7 +111,7 @@ def candidates(
     """
     causes = [cause for cause in causes if not cause.is_note]
     kinds = {cause.kind for cause in causes}
-    if kinds & FAULTS:
+    if any(cause.is_fault for cause in causes):
         return [Patch(rebuild=True)]
     found = [Patch(rebuild=True)] if kinds & _REBUILD else []
     if not quantize.quantize_per_channel and block.weights and kinds & _PER_CHANNEL:

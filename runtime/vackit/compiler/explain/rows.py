@@ -5,6 +5,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import onnx
+
 from vackit.compiler.explain.blocks import Block
 from vackit.compiler.explain.causes import find_causes
 from vackit.compiler.explain.evidence import Evidence
@@ -12,6 +14,7 @@ from vackit.compiler.explain.explanation import Row
 from vackit.compiler.explain.measure import BlockStatistics
 from vackit.compiler.explain.noise import Noise
 from vackit.compiler.explain.ranking import severity
+from vackit.compiler.fingerprints import fingerprints
 
 
 def make_rows(
@@ -19,6 +22,7 @@ def make_rows(
     statistics: Sequence[BlockStatistics],
     at_outputs: Sequence[Noise],
     record: Mapping[str, Any],
+    changed: Mapping[str, frozenset[str]],
 ) -> tuple[Row, ...]:
     """Return a row per block, the worst first.
 
@@ -27,17 +31,33 @@ def make_rows(
         statistics: Theirs.
         at_outputs: Noise at the network's outputs from each alone.
         record: The manifest's ``quantization``; empty where it is not known.
+        changed: By node what is not as the build left it, from `changes`.
     """
     ranges, groups = _shared(blocks, statistics)
     steps = {block.value: block.step for block in blocks if block.step is not None}
     evened, recorded = record.get("evened_weights", {}), record.get("ranges", {})
     rows = []
     for index, (block, sums, noise) in enumerate(zip(blocks, statistics, at_outputs, strict=True)):
-        evidence = Evidence(block, sums, ranges, groups, evened, recorded, steps, noise)
+        what = changed.get(block.name, frozenset())
+        evidence = Evidence(block, sums, ranges, groups, evened, recorded, what, steps, noise)
         share, causes = evidence.weights_share, find_causes(evidence)
         rows.append(Row(0, index, block, sums, noise, share, causes))
     rows.sort(key=_severity)
     return tuple(dataclasses.replace(row, rank=rank) for rank, row in enumerate(rows, 1))
+
+
+def changes(graph: onnx.GraphProto, record: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Return by node which of its ``weights`` and ``bias`` are not as the build left them.
+
+    Args:
+        graph: The integer one.
+        record: The manifest's ``quantization``; without fingerprints nothing can be told.
+    """
+    now, found = fingerprints(graph), {}
+    for name, before in record.get("fingerprints", {}).items():
+        pairs = zip(("weights", "bias"), before, now.get(name, ["", ""]), strict=True)
+        found[name] = frozenset(what for what, was, is_now in pairs if was != is_now)
+    return found
 
 
 def _severity(row: Row) -> tuple[float, ...]:

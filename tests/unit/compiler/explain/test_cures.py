@@ -116,7 +116,7 @@ def test_search_tries_nothing_but_building_again_where_there_is_a_fault(
     maker = maker_of(artifact.manifest, twins, images, use_cache=False)
     samples = Samples(images)
     before = run_trial(maker, Patch(), samples, {})
-    faulty = dataclasses.replace(_row(1.0), causes=(Cause("changed_range", ""),))
+    faulty = dataclasses.replace(_row(1.0), causes=(Cause("changed_range", "", is_fault=True),))
     found = CureSearch(maker, samples, {}, before).search([faulty, _row(1.0)], 2)
     assert [trial.patch for trial in found.rows[0].trials] == [Patch(rebuild=True)]
     assert not found.rows[1].trials

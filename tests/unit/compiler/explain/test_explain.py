@@ -21,8 +21,8 @@ def _explained(artifact: Artifact, folder: Path, twins: Twins, num_cures: int = 
     images = open_images(artifact.manifest, folder, None, where="mod")
     labels = {str(path): number % 10 for number, path in enumerate(images.paths)}
     wish = Wish(num_cures, use_cache=False)
-    # the twins are not the artifact's: its manifest knows nothing of their ranges
-    record = {**(artifact.manifest.quantization or {}), "ranges": {}}
+    # the twins are not the artifact's: its manifest knows nothing of them
+    record = {**(artifact.manifest.quantization or {}), "ranges": {}, "fingerprints": {}}
     manifest = dataclasses.replace(artifact.manifest, quantization=record)
     return explain(manifest, twins, images, labels, wish)
 

@@ -17,7 +17,7 @@ from vackit.compiler.explain.explanation import Explanation
 from vackit.compiler.explain.images import open_images
 from vackit.compiler.explain.table import table
 from vackit.compiler.explain.twins import Twins, open_twins
-from vackit.compiler.graph import copy_model
+from vackit.compiler.graph import add_constant, constants, copy_model, values_of
 
 Sabotage = Callable[[onnx.ModelProto], None]
 VICTIM, VALUE = "conv3_Conv", "relu3"
@@ -65,7 +65,11 @@ def _shifted(values: NDArray[Any]) -> NDArray[Any]:
         (_weights(_channel(0)), "foreign_weights", "output channel 4 are all zero"),
         (_weights(_channel(50)), "foreign_weights", "output channel 4 are not the float weights"),
         (_weights(_channel(-1)), "foreign_weights", "output channel 4 are not the float weights"),
-        (lambda m: change_bias(m, VICTIM, _shifted), "foreign_bias", "bias of output channel 4"),
+        (
+            lambda m: change_bias(m, VICTIM, _shifted),
+            "foreign_bias",
+            "(channel 4) from the float one",
+        ),
         (_rounding(scale=0.1), "changed_range", "which is no range that the build calibrated"),
         (_rounding(scale=10), "changed_range", "which is no range that the build calibrated"),
         (_rounding(zero=60), "changed_range", "which is no range that the build calibrated"),
@@ -114,6 +118,29 @@ def test_explain_names_what_a_range_was_where_its_name_is_known(
     found = explained(artifact, image_folder, in_place)
     assert found.rows[0].causes[0].kind == "changed_range"
     assert "the build calibrated 0 to " in found.rows[0].causes[0].text
+
+
+def test_explain_names_what_cannot_be_seen_in_the_values(
+    artifact: Artifact, image_folder: Path
+) -> None:
+    def one_step(values: NDArray[Any]) -> NDArray[Any]:
+        values[0, 0, 0, 0] -= np.sign(values[0, 0, 0, 0] or 1.0)
+        return values
+
+    found = explained(artifact, image_folder, _weights(one_step))
+    assert found.rows[0].block.name == VICTIM
+    assert "are others than those of the build" in found.rows[0].causes[0].text
+
+
+def test_explain_names_integers_that_are_gone(artifact: Artifact, image_folder: Path) -> None:
+    def in_float(model: onnx.ModelProto) -> None:
+        node = next(node for node in model.graph.node if node.name == VICTIM)
+        maker = next(n for n in model.graph.node if node.input[2] in n.output)
+        values = values_of(constants(model.graph)[maker.input[0]]).astype(np.float32)
+        node.input[2] = add_constant(model.graph, "bias_in_float", values)
+
+    found = explained(artifact, image_folder, in_float)
+    assert (found.rows[0].block.name, found.rows[0].causes[0].kind) == (VICTIM, "foreign_bias")
 
 
 def test_explain_of_an_undamaged_artifact_finds_no_fault(

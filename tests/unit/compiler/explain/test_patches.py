@@ -80,7 +80,7 @@ def test_candidates_grow() -> None:
     [first, *_] = candidates(block, [Cause("saturation", "")], Quantize("mse"), model.graph)
     assert first == Patch(rebuild=True)
     # what no build makes is mended by nothing less
-    fault = [Cause("foreign_weights", ""), Cause("weight_range_spread", "")]
+    fault = [Cause("foreign_weights", "", is_fault=True), Cause("weight_range_spread", "")]
     assert candidates(block, fault, per_tensor, model.graph) == [Patch(rebuild=True)]
 
 
