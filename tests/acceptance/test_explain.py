@@ -4,6 +4,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import numpy_helper
+from tests.explain_sabotage import change_bias, change_rounding, change_weights
 
 from vackit.artifact.store import GRAPH_SUFFIX, WEIGHTS_SUFFIX, open_artifact, write_artifact
 from vackit.compiler.emit import serialize
@@ -50,6 +53,7 @@ workspace:
   path: deploy
 """
 PREFIX = "deploy/net/mod"
+NO_CURES = ("--cures", "0")
 
 
 @pytest.fixture(autouse=True)
@@ -79,20 +83,21 @@ def build(model: onnx.ModelProto, calib: Path, suffix: str, size: int) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def turn_weights_around(node_name: str) -> None:
-    """Flip the sign of every other channel of a node's integer weights in the artifact."""
+def sabotage(change: Callable[[onnx.ModelProto], None]) -> None:
+    """Change the artifact's integer graph, and its manifest's hashes with it."""
     artifact = open_artifact(PREFIX)
     model = onnx.load(artifact.graph_path)
-    node = next(node for node in model.graph.node if node.name == node_name)
-    maker = next(other for other in model.graph.node if node.input[1] in other.output)
-    tensor = next(t for t in model.graph.initializer if t.name == maker.input[0])
-    values = numpy_helper.to_array(tensor).copy()
-    values[::2] *= -1
-    tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    change(model)
     parts = {s: artifact.path(s).read_bytes() for s in artifact.manifest.files}
     graph, weights = serialize(model, artifact.prefix.name + WEIGHTS_SUFFIX)
     parts |= {GRAPH_SUFFIX: graph, WEIGHTS_SUFFIX: weights}
     write_artifact(artifact.prefix, artifact.manifest, parts)
+
+
+def turned_around(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the weights with the sign of every other channel flipped."""
+    values[::2] *= -1
+    return values
 
 
 def make_louder(model: onnx.ModelProto, node_name: str, channel: int, factor: float) -> None:
@@ -119,7 +124,7 @@ def test_explain_names_the_sabotaged_layer_of_a_seeded_network() -> None:
     victim = names[len(names) // 2]
     build(model, Path("calib"), "png", 64)
     whole = explained("--images", "val", "--cures", "0")
-    turn_weights_around(victim)
+    sabotage(lambda graph: change_weights(graph, victim, turned_around))
     found = explained("--images", "val", "--cures", "1")
     first = found["nodes"][0]
     assert (first["name"], first["causes"][0]["kind"]) == (victim, "foreign_weights")
@@ -138,12 +143,43 @@ def test_explain_names_the_sabotaged_layer_of_a_real_network(shared: Path) -> No
     label = str(shared / "imagenet" / "val_label.txt")
     images = ("--images", str(shared / "imagenet" / "val"), "--label", label, "--limit", "60")
     victim = "conv_pw_6_node"
-    turn_weights_around(victim)
+    sabotage(lambda graph: change_weights(graph, victim, turned_around))
     found = explained(*images, "--cures", "1")
     first = found["nodes"][0]
     assert (first["name"], first["causes"][0]["kind"]) == (victim, "foreign_weights")
     assert found["top1_int8_percent"] < 20
     assert first["cure"]["top1_int8_percent"] > 50
+
+
+@pytest.mark.slow
+def test_explain_names_every_kind_of_damage_in_a_real_network(shared: Path) -> None:
+    build(
+        onnx.load(shared / "models" / "mobilenetv1_025_keras.onnx"),
+        shared / "imagenet" / "calib",
+        "JPEG",
+        224,
+    )
+    victim = "conv_pw_9_node"
+    whole = open_artifact(PREFIX)
+    parts = {s: whole.path(s).read_bytes() for s in whole.manifest.files}
+    nodes = {node.name: node for node in onnx.load(whole.graph_path).graph.node}
+    readers = {name: node for node in nodes.values() for name in node.input}
+    clipped = readers[nodes[victim].output[0]].output[0]
+    value = readers[clipped].output[0].removesuffix("/quantized")
+    damages: list[tuple[Callable[[onnx.ModelProto], None], str]] = [
+        (lambda m: change_weights(m, victim, lambda s: 2 * s, 1), "wrong_weight_scale"),
+        (lambda m: change_bias(m, victim, lambda b: b + np.abs(b).max()), "foreign_bias"),
+        (lambda m: change_rounding(m, value, scale=0.1), "changed_range"),
+        (lambda m: change_rounding(m, value, scale=10), "changed_range"),
+        (lambda m: change_rounding(m, value, zero=60), "changed_range"),
+    ]
+    for change, kind in damages:
+        write_artifact(whole.prefix, whole.manifest, parts)
+        sabotage(change)
+        found = explained("--images", str(shared / "imagenet" / "val"), "--limit", "8", *NO_CURES)
+        first = found["nodes"][0]
+        assert (first["name"], first["causes"][0]["kind"]) == (victim, kind)
+        assert [node["faulty"] for node in found["nodes"][:2]] == [True, False]
 
 
 @pytest.mark.slow
