@@ -73,6 +73,7 @@ def quantize_model(
     measured = {name: calibration.ranges[group] for name, group in placement.groups.items()}
     placement = join_concats(model.graph, placement, measured)
     placement = join_sums(model.graph, placement, measured)
+    placement = join_sums(model.graph, placement, measured)
     ranges = merged(measured, placement)
     by_group = {group: activation_scale(*bounds) for group, bounds in ranges.items()}
     scales: dict[str, ActivationScale] = {

@@ -2,7 +2,7 @@
 import onnx
 import pytest
 
-from vackit.compiler.joining import MAX_WIDENING, join_concats
+from vackit.compiler.joining import MAX_WIDENING, join_concats, join_sums
 from vackit.compiler.placement import place
 from vackit.testing.graph_builder import GraphBuilder
 
@@ -45,3 +45,50 @@ def test_join_concats_leaves_values_that_nothing_joins() -> None:
     joined = join_concats(model.graph, placement, ranges)
     assert joined.groups["input"] == "input"
     assert joined.nodes == placement.nodes
+
+
+def residual(*, relu: bool = False, blocks: int = 1) -> onnx.ModelProto:
+    """Convolutions, each added to what came before it; a last one reads the sum."""
+    b = GraphBuilder(13, batch_norm=False)
+    y = b.conv("input", 3, 4)
+    for _ in range(blocks):
+        y = b.node("Add", [y, b.conv(y, 4, 4)])
+        y = b.node("Relu", [y]) if relu else y
+    return b.model({"input": ["N", 3, 8, 8]}, {"output": (b.conv(y, 4, 4), ["N", 4, 8, 8])})
+
+
+def joined_sums(model: onnx.ModelProto, widths: dict[str, float]) -> list[bool]:
+    """Return per Add whether both inputs and the sum share a group, given ranges (-w, w)."""
+    placement = place(model)
+    ranges = {name: (-widths.get(name, 1.0), widths.get(name, 1.0)) for name in placement.groups}
+    groups = join_sums(model.graph, placement, ranges).groups
+    stored = {n.input[0]: n.output[0] for n in model.graph.node if n.op_type == "Relu"}
+    adds = [node for node in model.graph.node if node.op_type == "Add"]
+    sums = [[*node.input, stored.get(node.output[0], node.output[0])] for node in adds]
+    return [len({groups[name] for name in names}) == 1 for names in sums]
+
+
+@pytest.mark.parametrize("relu", [False, True], ids=["plain", "relu"])
+def test_join_sums_gives_what_is_alike_one_group(relu: bool) -> None:
+    assert joined_sums(residual(relu=relu), {}) == [True]
+
+
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_join_sums_lets_the_sum_of_equal_steps_stay_one(blocks: int) -> None:
+    assert joined_sums(residual(blocks=blocks), {}) == [True] * blocks
+
+
+def test_join_sums_leaves_a_sum_whose_inputs_are_much_narrower() -> None:
+    model = residual()
+    added = next(node.output[0] for node in model.graph.node if node.op_type == "Add")
+    # together two roundings to steps of 1.5, 4.5; apart 1 + 1 + 1.5^2 = 4.25
+    assert joined_sums(model, {added: 1.5}) == [False]
+    # 2 * 1.4^2 = 3.92; apart 1 + 1 + 1.4^2 = 3.96
+    assert joined_sums(model, {added: 1.4}) == [True]
+
+
+def test_join_sums_leaves_sums_with_what_stays_float() -> None:
+    model = residual()
+    placement = place(model, frozenset(node.name for node in model.graph.node[:2]))
+    ranges = dict.fromkeys(placement.groups, (-1.0, 1.0))
+    assert join_sums(model.graph, placement, ranges) == placement
