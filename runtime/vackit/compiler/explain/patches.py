@@ -14,9 +14,6 @@ from vackit.compiler.placement import MOVING, WEIGHTED, place
 from vackit.config.build import CALIBRATE_MODES, Quantize
 
 # what a cause asks for, beside leaving nodes in float
-_PER_CHANNEL = frozenset(
-    {"cut_weights", "outlier_channel", "outlier_weight", "weight_range_spread"}
-)
 _REBUILD = frozenset({"saturation", "wide_range"})
 _OTHER_MODES = {
     "rare_outliers": ("percentile", "mse", "kl_divergence"),
@@ -114,7 +111,7 @@ def candidates(
     if any(cause.is_fault for cause in causes):
         return [Patch(rebuild=True)]
     found = [Patch(rebuild=True)] if kinds & _REBUILD else []
-    if not quantize.quantize_per_channel and block.weights and kinds & _PER_CHANNEL:
+    if not quantize.quantize_per_channel and block.weights:
         found.append(Patch(per_channel=True))
     modes = dict.fromkeys(mode for cause in causes for mode in _OTHER_MODES.get(cause.kind, ()))
     found += [Patch(mode=m) for m in modes if m in CALIBRATE_MODES and m != quantize.calibrate_mode]
