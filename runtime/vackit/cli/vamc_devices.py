@@ -40,6 +40,7 @@ def _to_json(entry: "DeviceEntry") -> dict[str, Any]:
         "distribution": entry.distribution,
         "available": entry.is_available,
         "reason": entry.reason,
+        "remark": entry.remark,
         "dtypes": list(capabilities.dtypes) if capabilities else [],
         "max_batch": capabilities.max_batch if capabilities else None,
         "emulated": capabilities.emulated if capabilities else None,
@@ -52,4 +53,5 @@ def _row(entry: "DeviceEntry") -> tuple[str, str, str, str]:
     runs = ", ".join(entry.capabilities.dtypes)
     if entry.capabilities.max_batch is not None:
         runs += f"; batch up to {entry.capabilities.max_batch}"
-    return entry.name, entry.distribution, "yes", runs + "; emulated" * entry.capabilities.emulated
+    runs += "; emulated" * entry.capabilities.emulated
+    return entry.name, entry.distribution, "yes", "; ".join(filter(None, (runs, entry.remark)))

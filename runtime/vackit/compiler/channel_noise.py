@@ -84,6 +84,7 @@ class NoiseModel:
         channels: Of every value that counts.
         limits: Per value that a Clip makes how far its channels may reach, and the limit.
         per_channel: Whether each output channel of a weight gets a scale of its own.
+        limit: The largest integer weight.
 
     Attributes:
         use: Shape (groups,), in (0, 1]: how much of the widest channel's range each uses.
@@ -98,9 +99,11 @@ class NoiseModel:
         limits: Mapping[str, tuple[Doubles, float]],
         *,
         per_channel: bool,
+        limit: int = WEIGHT_MAX,
     ) -> None:
         known = constants(model.graph)
         self._groups, self._channels, self._per_channel = groups, channels, per_channel
+        self._limit = limit
         scales = placement.groups
         self._sharing = {
             name: [other for other in channels if scales[other] == scales[name]]
@@ -176,7 +179,7 @@ class NoiseModel:
         original = self._weights[node.name]
         weight = original * out / into
         reach = self._groups.reach_of(node, np.abs(weight))[0]
-        steps = np.maximum(reach if self._per_channel else reach.max(), _TINY) / WEIGHT_MAX
+        steps = np.maximum(reach if self._per_channel else reach.max(), _TINY) / self._limit
         steps = np.broadcast_to(steps, (out.size,)).reshape(out.shape)
         wrong = weight - np.rint(weight / steps) * steps
         variance = self._groups.spread(node, self._channels[node.input[0]].variance)

@@ -23,6 +23,7 @@ from vackit.compiler.channel_groups import ChannelGroups
 from vackit.compiler.channel_noise import Channels, NoiseModel, measure_channels
 from vackit.compiler.graph import constants, values_of
 from vackit.compiler.placement import Placement
+from vackit.compiler.quantize import WEIGHT_MAX
 from vackit.compiler.walk import Arrays
 
 Doubles = NDArray[np.float64]
@@ -51,6 +52,7 @@ def equalize(
     where: object,
     *,
     per_channel: bool,
+    limit: int = WEIGHT_MAX,
 ) -> int:
     """Scale the channels of ``model`` in place; its outputs stay.
 
@@ -62,6 +64,7 @@ def equalize(
         samples: Batches of one, by input name.
         where: What to name in errors.
         per_channel: Whether each output channel of a weight gets a scale of its own.
+        limit: The largest integer weight.
 
     Returns:
         How many sets of channels were scaled.
@@ -70,7 +73,9 @@ def equalize(
     names = [name for name in placement.groups if name in groups.values]
     channels = measure_channels(model, names, samples, where)
     limits = clip_limits(model, channels)
-    noise = NoiseModel(model, placement, groups, channels, limits, per_channel=per_channel)
+    noise = NoiseModel(
+        model, placement, groups, channels, limits, per_channel=per_channel, limit=limit
+    )
     factors = np.ones(len(groups.fixed))
     sets = _sets(groups, channels)
     for _ in range(_SWEEPS):

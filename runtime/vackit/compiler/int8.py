@@ -15,7 +15,12 @@ from vackit.compiler.graph import copy_model
 from vackit.compiler.joining import join_concats, join_sums
 from vackit.compiler.placement import Placement, place
 from vackit.compiler.qdq import insert_qdq
-from vackit.compiler.quantize import ActivationScale, activation_scale
+from vackit.compiler.quantize import (
+    REDUCED_WEIGHT_MAX,
+    WEIGHT_MAX,
+    ActivationScale,
+    activation_scale,
+)
 from vackit.compiler.refine import Refinement
 from vackit.compiler.spreads import evened, spreads
 from vackit.config.build import Quantize
@@ -64,7 +69,8 @@ def quantize_model(
     placement = place(model, excluded)
     if not placement.groups:
         logger.warning("%s: no Conv, Gemm or MatMul to quantize: all stays float", where)
-    refinement = Refinement(images, where)
+    limit = REDUCED_WEIGHT_MAX if quantize.reduce_range else WEIGHT_MAX
+    refinement = Refinement(images, where, limit)
     spread = spreads(model, placement)
     refinement.before(model, placement, per_channel=quantize.quantize_per_channel)
     # what moves values about makes no new ones: the value it starts from tells their range
@@ -73,7 +79,6 @@ def quantize_model(
     measured = {name: calibration.ranges[group] for name, group in placement.groups.items()}
     placement = join_concats(model.graph, placement, measured)
     placement = join_sums(model.graph, placement, measured)
-    placement = join_sums(model.graph, placement, measured)
     ranges = merged(measured, placement)
     by_group = {group: activation_scale(*bounds) for group, bounds in ranges.items()}
     scales: dict[str, ActivationScale] = {
@@ -81,12 +86,13 @@ def quantize_model(
     }
     # what keeps the function stands above: the twin shows what is lost below
     twin = copy_model(model)
-    insert_qdq(model, placement, scales, per_channel=quantize.quantize_per_channel)
+    insert_qdq(model, placement, scales, per_channel=quantize.quantize_per_channel, limit=limit)
     refinement.after(twin, model, placement, scales)
     record = {
         "scheme": "static QDQ, activations uint8 asymmetric, weights int8 symmetric",
         **calibration.summary,
         "per_channel": quantize.quantize_per_channel,
+        "reduce_range": quantize.reduce_range,
         "refinement": refinement.record,
         "evened_weights": evened(spread, spreads(twin, placement)),
         "float_nodes": sorted(excluded),

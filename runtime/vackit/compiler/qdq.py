@@ -24,6 +24,7 @@ from vackit.compiler.graph import (
 from vackit.compiler.passes.remove_dead import RemoveDead
 from vackit.compiler.placement import WEIGHTED, Placement, data_inputs
 from vackit.compiler.quantize import (
+    WEIGHT_MAX,
     ActivationScale,
     quantize_bias,
     quantize_weight,
@@ -34,7 +35,12 @@ Scales = Mapping[str, ActivationScale]
 
 
 def insert_qdq(
-    model: onnx.ModelProto, placement: Placement, scales: Scales, *, per_channel: bool = True
+    model: onnx.ModelProto,
+    placement: Placement,
+    scales: Scales,
+    *,
+    per_channel: bool = True,
+    limit: int = WEIGHT_MAX,
 ) -> None:
     """Quantize ``model`` in place.
 
@@ -45,6 +51,7 @@ def insert_qdq(
         placement: From `vackit.compiler.placement.place` on this model.
         scales: Per quantized value; values of one group have the same.
         per_channel: One weight scale per output channel instead of one per tensor.
+        limit: The largest integer weight.
     """
     graph = model.graph
     stored: dict[tuple[str, bytes], tuple[str, str]] = {}
@@ -52,7 +59,7 @@ def insert_qdq(
     for node in graph.node:
         if node.name in placement.nodes and node.op_type in WEIGHTED:
             scale = scales[node.input[0]].scale
-            prepared.extend(_quantize_weights(graph, node, scale, per_channel, stored))
+            prepared.extend(_quantize_weights(graph, node, scale, per_channel, limit, stored))
     _insert_pairs(graph, placement, scales, prepared)
     RemoveDead().apply(model)
     del graph.value_info[:]
@@ -63,6 +70,7 @@ def _quantize_weights(
     node: onnx.NodeProto,
     input_scale: float,
     per_channel: bool,
+    limit: int,
     stored: dict[tuple[str, bytes], tuple[str, str]],
 ) -> list[onnx.NodeProto]:
     known = constants(graph)
@@ -70,11 +78,12 @@ def _quantize_weights(
     has_bias = len(node.input) > 2 and bool(node.input[2])
     bias = values_of(known[node.input[2]]) if has_bias else np.zeros(1, np.float32)
     axis = channel_axis(node) if per_channel else None
-    scale = weight_scale(weight, axis, bias, input_scale)
+    scale = weight_scale(weight, axis, bias, input_scale, limit)
     nodes = []
     key = (node.input[1], scale.tobytes())
     if key not in stored:
-        values = add_constant(graph, f"{key[0]}/int8", quantize_weight(weight, scale, axis))
+        integers = quantize_weight(weight, scale, axis, limit)
+        values = add_constant(graph, f"{key[0]}/int8", integers)
         steps = add_constant(graph, f"{key[0]}/scale", scale)
         stored[key] = (values, steps)
         zero = add_constant(graph, f"{key[0]}/zero", np.zeros(scale.shape, np.int8))

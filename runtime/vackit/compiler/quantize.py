@@ -2,8 +2,9 @@
 """The arithmetic of quantization: ranges to scales, floats to integers.
 
 ``q = round(x / scale) + zero_point``, rounded half to even, saturated. Activations are
-uint8, asymmetric, one scale a tensor; weights int8 in [-127, 127], symmetric; biases int32
-in steps of (input scale x weight scale), which is what the integer products add up in.
+uint8, asymmetric, one scale a tensor; weights int8 in [-127, 127] (with ``reduce_range`` in
+[-64, 64]), symmetric; biases int32 in steps of (input scale x weight scale), which is what the
+integer products add up in.
 
 Source: Jacob et al. 2018, arXiv:1712.05877, section 2.1, eq. 1 and section 2.4.
 """
@@ -17,6 +18,8 @@ from vackit.errors import CalibrationError
 
 ACTIVATION_MAX = 255
 WEIGHT_MAX = 127
+# two products with 255 still add up in 16 bits: 2 * 255 * 64 < 2**15
+REDUCED_WEIGHT_MAX = 64
 # half of int32, so that a bias leaves room for the products added to it
 BIAS_MAX = 2**30
 # below this a range is numerical dust; a scale this small still multiplies to a normal float32
@@ -80,11 +83,15 @@ def quantize_activation(values: NDArray[np.float32], to: ActivationScale) -> NDA
 
 
 def weight_scale(
-    weight: NDArray[np.float32], axis: int | None, bias: NDArray[np.float32], input_scale: float
+    weight: NDArray[np.float32],
+    axis: int | None,
+    bias: NDArray[np.float32],
+    input_scale: float,
+    limit: int = WEIGHT_MAX,
 ) -> NDArray[np.float32]:
     """Return the scale of every output channel of a weight, shape (channels,).
 
-    The largest magnitude becomes 127. Where a channel's weights are so small (or zero, as a
+    The largest magnitude becomes ``limit``. Where a channel's weights are so small (or zero, as a
     folded batch norm leaves dead channels) that its bias would not fit int32, the bias sets
     the scale.
 
@@ -93,6 +100,7 @@ def weight_scale(
         axis: The axis of the output channels; None for one scale, shape ().
         bias: Shape (channels,), finite.
         input_scale: Scale of the activations that the weight multiplies.
+        limit: The largest integer.
 
     Raises:
         CalibrationError: Weight or bias hold NaN or infinity.
@@ -103,20 +111,23 @@ def weight_scale(
     largest = np.abs(weight).max(axis=others, initial=0.0).astype(np.float64)
     largest_bias = np.abs(bias).max(initial=0.0) if axis is None else np.abs(bias)
     for_bias = largest_bias.astype(np.float64) / (input_scale * BIAS_MAX)
-    scale = np.maximum(np.maximum(largest / WEIGHT_MAX, for_bias), SMALLEST_SCALE)
+    scale = np.maximum(np.maximum(largest / limit, for_bias), SMALLEST_SCALE)
     return np.asarray(scale, np.float32)
 
 
 def quantize_weight(
-    weight: NDArray[np.float32], scale: NDArray[np.float32], axis: int | None
+    weight: NDArray[np.float32],
+    scale: NDArray[np.float32],
+    axis: int | None,
+    limit: int = WEIGHT_MAX,
 ) -> NDArray[np.int8]:
-    """Return ``weight`` as int8 in [-127, 127], rounded half to even."""
+    """Return ``weight`` as int8 in [-limit, limit], rounded half to even."""
     if axis is not None:
         shape = [1] * weight.ndim
         shape[axis] = -1
         scale = scale.reshape(shape)
     steps = np.rint(weight.astype(np.float64) / scale)
-    return np.asarray(np.clip(steps, -WEIGHT_MAX, WEIGHT_MAX), np.int8)
+    return np.asarray(np.clip(steps, -limit, limit), np.int8)
 
 
 def quantize_bias(bias: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.int32]:

@@ -25,7 +25,7 @@ from vackit.compiler.graph import constants, producers, values_of
 from vackit.compiler.moments import Moments, MomentSums
 from vackit.compiler.placement import WEIGHTED, Placement
 from vackit.compiler.qdq import Scales, channel_axis
-from vackit.compiler.quantize import BIAS_MAX, ActivationScale, quantize_bias
+from vackit.compiler.quantize import BIAS_MAX, WEIGHT_MAX, ActivationScale, quantize_bias
 from vackit.compiler.rounding import clipped_scale, round_compensated, to_steps
 from vackit.compiler.walk import Samples, Walk
 
@@ -47,6 +47,7 @@ def reconstruct(
     scales: Scales,
     samples: Samples,
     where: object,
+    limit: int = WEIGHT_MAX,
 ) -> dict[str, int]:
     """Change weights and biases of a quantized model in place.
 
@@ -57,6 +58,7 @@ def reconstruct(
         scales: As given to it.
         samples: Batches of one, by input name.
         where: What to name in errors.
+        limit: The largest integer weight.
 
     Returns:
         How many nodes got a corrected bias, and how many compensated weights.
@@ -65,7 +67,7 @@ def reconstruct(
     walk = Walk(twin, model, names, where)
     nodes = [node for node in twin.graph.node if _fits(node, twin.graph, placement)]
     known = constants(twin.graph)
-    target = _Target(model)
+    target = _Target(model, limit)
     compensated = 0
     for node in walk.stops(nodes, samples):
         weight = values_of(known[node.input[1]])
@@ -92,7 +94,8 @@ def _moments(
 
 
 class _Target:
-    def __init__(self, model: onnx.ModelProto) -> None:
+    def __init__(self, model: onnx.ModelProto, limit: int) -> None:
+        self._limit = limit
         self._known = constants(model.graph)
         self._makers = producers(model.graph)
         self._nodes = {node.name: node for node in model.graph.node}
@@ -107,10 +110,16 @@ class _Target:
     ) -> None:
         values, steps, _ = self._makers[self._nodes[node.name].input[1]].input
         wanted = denoised(rows.weight, moments) if has_rank(moments) else rows.weight
-        scale = _scale(Rows(wanted, rows.bias), values_of(self._known[steps]), moments, input_scale)
+        scale = _scale(
+            Rows(wanted, rows.bias),
+            values_of(self._known[steps]),
+            moments,
+            input_scale,
+            self._limit,
+        )
         self._set(steps, scale)
         every = np.broadcast_to(scale, (len(wanted),)).astype(np.float64)
-        rounded = _rounded(wanted, every, moments)
+        rounded = _rounded(wanted, every, moments, self._limit)
         axis = channel_axis(node)
         shape = np.moveaxis(weight, axis, 0).shape
         integers = np.moveaxis(rounded.reshape(shape), 0, axis).astype(np.int8)
@@ -130,24 +139,24 @@ class _Target:
 
 
 def _scale(
-    rows: Rows, scale: NDArray[np.float32], moments: Moments, input_scale: float
+    rows: Rows, scale: NDArray[np.float32], moments: Moments, input_scale: float, limit: int
 ) -> NDArray[np.float32]:
     """Return the weight's scale, with room for the bias and what may be added to it."""
     repeats = len(rows.weight) // len(moments.variance)
     variance = np.repeat(moments.variance, repeats, axis=0)
-    chosen = clipped_scale(rows.weight, scale.astype(np.float64), variance)
+    chosen = clipped_scale(rows.weight, scale.astype(np.float64), variance, limit)
     mean = np.abs(_products(rows.weight, moments.float)).max(axis=0) * input_scale
     sums = 2 * (np.abs(rows.bias) + mean)
     floor = (sums if scale.ndim else sums.max(initial=0.0)) / (input_scale * BIAS_MAX)
     return np.asarray(np.maximum(chosen, floor), np.float32)
 
 
-def _rounded(weight: Doubles, scale: Doubles, moments: Moments) -> Doubles:
+def _rounded(weight: Doubles, scale: Doubles, moments: Moments, limit: int) -> Doubles:
     groups = moments.quantized.shape[1]
     if moments.covariance is None or not has_rank(moments):
-        return to_steps(weight, scale[:, np.newaxis])
+        return to_steps(weight, scale[:, np.newaxis], limit)
     parts = zip(np.split(weight, groups), np.split(scale, groups), moments.covariance, strict=True)
-    return np.concatenate([round_compensated(*part) for part in parts])
+    return np.concatenate([round_compensated(*part, limit) for part in parts])
 
 
 def has_rank(moments: Moments) -> bool:

@@ -12,6 +12,7 @@ from vackit.compiler.equalize import equalize
 from vackit.compiler.graph import add_constant, constants
 from vackit.compiler.placement import Placement
 from vackit.compiler.qdq import Scales, channel_axis
+from vackit.compiler.quantize import WEIGHT_MAX
 from vackit.compiler.reconstruct import reconstruct
 from vackit.compiler.walk import Arrays
 
@@ -24,28 +25,40 @@ MOST_EXTREMES = 64
 class Refinement:
     """Both halves, on some of the calibration set, evenly spread.
 
+    Args:
+        images: The calibration set.
+        where: What to name in errors.
+        limit: The largest integer weight.
+
     Attributes:
         record: What was done, for the manifest.
     """
 
-    def __init__(self, images: CalibrationSet, where: object) -> None:
+    def __init__(self, images: CalibrationSet, where: object, limit: int = WEIGHT_MAX) -> None:
         self._samples = SomeImages(images, MOST_SAMPLES)
         self._extremes = SomeImages(images, MOST_EXTREMES)
-        self._where = where
+        self._where, self._limit = where, limit
         self.record: dict[str, Any] = {"samples": len(self._samples)}
 
     def before(self, model: onnx.ModelProto, placement: Placement, *, per_channel: bool) -> None:
         """Change the float model in place; its outputs stay."""
         _give_biases(model, placement)
         self.record["equalized_sets"] = equalize(
-            model, placement, self._extremes, self._where, per_channel=per_channel
+            model,
+            placement,
+            self._extremes,
+            self._where,
+            per_channel=per_channel,
+            limit=self._limit,
         )
 
     def after(
         self, twin: onnx.ModelProto, model: onnx.ModelProto, placement: Placement, scales: Scales
     ) -> None:
         """Fit the integer weights and biases of ``model`` to the float ``twin``."""
-        self.record |= reconstruct(twin, model, placement, scales, self._samples, self._where)
+        self.record |= reconstruct(
+            twin, model, placement, scales, self._samples, self._where, self._limit
+        )
 
 
 class SomeImages:

@@ -26,16 +26,19 @@ DAMPING = 0.01
 _BLOCK = 64
 
 
-def round_compensated(weight: Doubles, scale: Doubles, covariance: Doubles) -> Doubles:
+def round_compensated(
+    weight: Doubles, scale: Doubles, covariance: Doubles, limit: int = WEIGHT_MAX
+) -> Doubles:
     """Return ``weight`` in whole steps of ``scale`` that disturb the output least.
 
     Args:
         weight: Shape (outputs, window).
         scale: Shape (outputs,).
         covariance: Of the inputs, shape (window, window), symmetric, not negative.
+        limit: The largest integer.
 
     Returns:
-        Whole numbers in [-127, 127], shape (outputs, window).
+        Whole numbers in [-limit, limit], shape (outputs, window).
     """
     order = np.argsort(-np.diag(covariance), kind="stable")
     factor = _inverse_factor(covariance[np.ix_(order, order)])
@@ -46,7 +49,7 @@ def round_compensated(weight: Doubles, scale: Doubles, covariance: Doubles) -> D
         end = min(start + _BLOCK, size)
         errors = np.zeros((len(left), end - start))
         for column in range(start, end):
-            steps[:, column] = nearest = to_steps(left[:, column], scale)
+            steps[:, column] = nearest = to_steps(left[:, column], scale, limit)
             error = (left[:, column] - nearest * scale) / factor[column, column]
             left[:, column:end] -= np.outer(error, factor[column, column:end])
             errors[:, column - start] = error
@@ -56,7 +59,9 @@ def round_compensated(weight: Doubles, scale: Doubles, covariance: Doubles) -> D
     return result
 
 
-def clipped_scale(weight: Doubles, scale: Doubles, variance: Doubles) -> Doubles:
+def clipped_scale(
+    weight: Doubles, scale: Doubles, variance: Doubles, limit: int = WEIGHT_MAX
+) -> Doubles:
     """Return the scale, of some fractions of ``scale``, that disturbs the outputs least.
 
     A large weight on an input that never varies makes every other weight coarse and does
@@ -66,6 +71,7 @@ def clipped_scale(weight: Doubles, scale: Doubles, variance: Doubles) -> Doubles
         weight: Shape (outputs, window).
         scale: What the largest weights ask for, shape (outputs,), or () for one scale.
         variance: Of the inputs, shape (outputs, window).
+        limit: The largest integer.
 
     Returns:
         Of the shape of ``scale``.
@@ -76,7 +82,7 @@ def clipped_scale(weight: Doubles, scale: Doubles, variance: Doubles) -> Doubles
     best, least = scale, np.full(scale.shape, np.inf)
     for fraction in _FRACTIONS:
         steps = np.broadcast_to(scale * fraction, (len(weight),))[:, np.newaxis]
-        wrong = weight - to_steps(weight, steps) * steps
+        wrong = weight - to_steps(weight, steps, limit) * steps
         loss = (wrong**2 * variance).sum(axis=1) * importance
         total = loss if scale.ndim else loss.sum()
         if fraction == 1.0:
@@ -86,9 +92,9 @@ def clipped_scale(weight: Doubles, scale: Doubles, variance: Doubles) -> Doubles
     return np.asarray(best)
 
 
-def to_steps(weight: Doubles, scale: Doubles) -> Doubles:
-    """Return the nearest whole steps, half to even, in [-127, 127]."""
-    return np.asarray(np.clip(np.rint(weight / scale), -WEIGHT_MAX, WEIGHT_MAX))
+def to_steps(weight: Doubles, scale: Doubles, limit: int = WEIGHT_MAX) -> Doubles:
+    """Return the nearest whole steps, half to even, in [-limit, limit]."""
+    return np.asarray(np.clip(np.rint(weight / scale), -limit, limit))
 
 
 def _inverse_factor(covariance: Doubles) -> Doubles:

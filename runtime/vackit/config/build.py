@@ -184,6 +184,7 @@ class _Reader:
             calibrate_range=values.pop("calibrate_range", None),
             skip_conv_layers=tuple(values.pop("skip_conv_layers", ())),
             exclude_layers=tuple(values.pop("exclude_layers", ())),
+            reduce_range=values.pop("reduce_range", False),
             extras=values,
         )
 

@@ -134,7 +134,7 @@ def _hints_current() -> dict[KeyPath, str]:
         ("sampler",): "it belongs under dataset.sampler",
         ("backend", "compile", "do_quantization"): "write backend.dtype: int8, fp16 or fp32",
     }
-    for key in ("calibrate_mode", "quantize_per_channel"):
+    for key in ("calibrate_mode", "quantize_per_channel", "reduce_range"):
         for parent in (("backend",), ("backend", "compile")):
             hints[(*parent, key)] = f"it belongs under backend.quantize.{key}"
     for current, olds in KEYS_2023.items():

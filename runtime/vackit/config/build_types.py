@@ -29,13 +29,17 @@ class Frontend:
 
 @dataclass(frozen=True)
 class Quantize:
-    """How int8 is made; `extras` holds the published keys that nothing here reads yet."""
+    """How int8 is made; `extras` holds the published keys that nothing here reads yet.
+
+    ``reduce_range`` keeps weights to 7 bits, which processors without VNNI multiply exactly.
+    """
 
     calibrate_mode: str = "max"
     quantize_per_channel: bool = True
     calibrate_range: float | None = None
     skip_conv_layers: tuple[int | str, ...] = ()
     exclude_layers: tuple[int | str, ...] = ()
+    reduce_range: bool = False
     extras: dict[str, Any] = field(default_factory=dict)
 
 

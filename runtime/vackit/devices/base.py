@@ -64,6 +64,11 @@ class Device(ABC):
     def unavailable(cls) -> str:
         """Say why the device cannot be used here; empty where it can."""
 
+    @classmethod
+    def remark(cls) -> str:
+        """Say what a user should know of the device on this machine; empty: nothing."""
+        return ""
+
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """Return what belongs beside every number measured on it, JSON-ready.

@@ -36,6 +36,11 @@ def has_exact_u8s8() -> bool:
     return not _EXACT_U8S8.isdisjoint(cpu_isa())
 
 
+def is_x86() -> bool:
+    """Tell whether the processor is one of the x86 family."""
+    return platform.machine().lower() in ("x86_64", "amd64", "i686", "i386", "x86")
+
+
 def flags_of(cpuinfo: str) -> tuple[str, ...]:
     """Return the arithmetic flags of the first processor of a ``/proc/cpuinfo``."""
     for line in cpuinfo.splitlines():

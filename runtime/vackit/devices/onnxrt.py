@@ -4,8 +4,9 @@
 It states its own arithmetic, which is not a card's. What decides the numbers is pinned:
 the graph optimization level (levels differ in int8 outputs), and on x86 CPUs without VNNI
 the exact U8U8 multiplication instead of U8S8, which saturates there
-(``session.x64quantprecision``). With VNNI both are exact and U8S8 is the faster one; ONNX
-Runtime would take the slow one there too if it were told to.
+(``session.x64quantprecision``) unless the weights keep to 7 bits (``reduce_range``). With VNNI
+both are exact and U8S8 is the faster one; ONNX Runtime would take the slow one there too if it
+were told to.
 """
 
 from concurrent.futures import Future
@@ -13,7 +14,7 @@ from typing import Any, ClassVar
 
 from vackit.artifact.store import Artifact
 from vackit.devices.base import Arrays, Capabilities, Device, Program
-from vackit.devices.cpu import cpu_isa, has_exact_u8s8
+from vackit.devices.cpu import cpu_isa, has_exact_u8s8, is_x86
 from vackit.errors import DeviceExecutionError
 
 OPTIMIZATION_LEVEL = "ORT_ENABLE_ALL"
@@ -34,6 +35,13 @@ class OnnxRuntimeDevice(Device):
         except ImportError as error:
             return f"onnxruntime cannot be imported: {error}"
         return ""
+
+    @classmethod
+    def remark(cls) -> str:
+        """Say where int8 is slow for want of an instruction."""
+        if has_exact_u8s8() or not is_x86():
+            return ""
+        return "no VNNI: int8 is exact but slower, unless built with quantize.reduce_range"
 
     def describe(self) -> dict[str, Any]:
         """Return the device, its version, its optimization level and the CPU's instructions."""
@@ -85,11 +93,12 @@ class OnnxRuntimeProgram(Program):
         return future
 
 
-def session_options(threads: int) -> Any:
+def session_options(threads: int, *, has_reduced_weights: bool = False) -> Any:
     """Return the ``SessionOptions`` that the emulator runs every graph with.
 
     Args:
         threads: Of one execution; 0: one per processor.
+        has_reduced_weights: Integer weights are of 7 bits, which no CPU saturates.
     """
     import onnxruntime
 
@@ -103,7 +112,7 @@ def session_options(threads: int) -> Any:
     # spinning threads take the cores from other instances and other programs
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    if not has_exact_u8s8():
+    if not (has_exact_u8s8() or has_reduced_weights):
         options.add_session_config_entry("session.x64quantprecision", "1")
     return options
 
@@ -112,7 +121,8 @@ def _session(artifact: Artifact, threads: int) -> Any:
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(_FATAL)
-    options = session_options(threads)
+    quantization = artifact.manifest.quantization or {}
+    options = session_options(threads, has_reduced_weights=quantization.get("reduce_range") is True)
     try:
         session = onnxruntime.InferenceSession(
             str(artifact.graph_path), options, providers=["CPUExecutionProvider"]

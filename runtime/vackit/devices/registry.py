@@ -40,12 +40,21 @@ class Source:
 
 @dataclass(frozen=True)
 class DeviceEntry:
-    """One line of the table of devices; ``reason`` says why it is unavailable."""
+    """One line of the table of devices.
+
+    Attributes:
+        name: The device's.
+        distribution: Where it comes from.
+        reason: Why it is unavailable; empty where it is available.
+        capabilities: What it runs.
+        remark: What to know of it on this machine.
+    """
 
     name: str
     distribution: str
     reason: str
     capabilities: "Capabilities | None"
+    remark: str = ""
 
     @property
     def is_available(self) -> bool:
@@ -140,11 +149,11 @@ def _choose(sources: dict[str, Source]) -> str:
 def _entry(name: str, source: Source) -> DeviceEntry:
     try:
         device_class = _import(name, source)
-        reason = device_class.unavailable()
+        reason, remark = device_class.unavailable(), device_class.remark()
     except Exception as error:  # a broken plug-in is reported, and stops nobody else
         cause = error.message if isinstance(error, DeviceUnavailableError) else repr(error)
         return DeviceEntry(name, source.distribution, cause, None)
-    return DeviceEntry(name, source.distribution, reason, device_class.capabilities)
+    return DeviceEntry(name, source.distribution, reason, device_class.capabilities, remark)
 
 
 def _import(name: str, source: Source) -> "type[Device]":

@@ -7,12 +7,15 @@ import json
 import pytest
 
 from vackit.cli import vamc_devices
-from vackit.devices import registry
+from vackit.devices import onnxrt, registry
 from vackit.devices.base import Capabilities
 from vackit.devices.registry import DeviceEntry
 
 
-def test_devices_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_devices_lists_what_there_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnxrt, "has_exact_u8s8", lambda: True)
     assert vamc_devices.run(argparse.Namespace(json=False)) == 0
     *lines, card = capsys.readouterr().out.splitlines()
     assert lines == [
@@ -27,13 +30,13 @@ def test_devices_says_why_one_is_unavailable(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entries = [
-        DeviceEntry("card", "acme", "", Capabilities(("int8",), max_batch=16)),
+        DeviceEntry("card", "acme", "", Capabilities(("int8",), max_batch=16), "it is hot"),
         DeviceEntry("old", "acme", "no card answers", None),
     ]
     monkeypatch.setattr(registry, "device_table", lambda: entries)
     vamc_devices.run(argparse.Namespace(json=False))
     assert capsys.readouterr().out.splitlines()[1:] == [
-        "card    acme  yes        int8; batch up to 16",
+        "card    acme  yes        int8; batch up to 16; it is hot",
         "old     acme  no         no card answers",
     ]
     vamc_devices.run(argparse.Namespace(json=True))
@@ -43,6 +46,7 @@ def test_devices_says_why_one_is_unavailable(
             "distribution": "acme",
             "available": True,
             "reason": "",
+            "remark": "it is hot",
             "dtypes": ["int8"],
             "max_batch": 16,
             "emulated": False,
@@ -52,6 +56,7 @@ def test_devices_says_why_one_is_unavailable(
             "distribution": "acme",
             "available": False,
             "reason": "no card answers",
+            "remark": "",
             "dtypes": [],
             "max_batch": None,
             "emulated": None,

@@ -75,6 +75,30 @@ def test_build_stores_the_float_twin_of_an_int8_graph_unless_told_not_to(
     assert REFERENCE_GRAPH_SUFFIX not in open_artifact(report.prefix).manifest.files
 
 
+@pytest.mark.parametrize("per_channel", [True, False], ids=["per-channel", "per-tensor"])
+@pytest.mark.parametrize("kind", ["conv_bn_relu", "classifier", "shuffle_block"])
+def test_build_keeps_weights_to_7_bits_where_asked_to(
+    make_config: MakeConfig, run: Run, kind: str, per_channel: bool
+) -> None:
+    quantize = Quantize(quantize_per_channel=per_channel, reduce_range=True)
+    report = build(make_config(tiny_models.MODELS[kind](), "int8", quantize=quantize))
+    artifact = open_artifact(report.prefix)
+    assert artifact.manifest.quantization is not None
+    assert artifact.manifest.quantization["reduce_range"] is True
+    weights = [
+        numpy_helper.to_array(tensor)
+        for tensor in onnx.load(artifact.graph_path).graph.initializer
+        if tensor.name.endswith("/int8")
+    ]
+    assert weights
+    assert max(int(np.abs(weight.astype(int)).max()) for weight in weights) == 64
+    x = _image()
+    got = run(artifact.graph_path, input=x)["output"]
+    want = run(tiny_models.MODELS[kind](), input=x)["output"]
+    # 7 bits over a few layers, one scale for all channels in the worst case
+    np.testing.assert_allclose(got, want, atol=0.15 * float(np.abs(want).max()))
+
+
 def test_build_writes_the_artifact_behind_the_prefix(
     make_config: MakeConfig, tmp_path: Path
 ) -> None:

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from vackit.compiler.quantize import (
     ACTIVATION_MAX,
+    REDUCED_WEIGHT_MAX,
     SMALLEST_SCALE,
+    WEIGHT_MAX,
     activation_scale,
     quantize_activation,
     quantize_bias,
@@ -89,18 +91,24 @@ def test_activation_scale_refuses_what_is_no_range(bounds: tuple[float, float]) 
         activation_scale(*bounds)
 
 
-@given(WEIGHTS, st.sampled_from([None, 0, 1]))
+@given(WEIGHTS, st.sampled_from([None, 0, 1]), st.sampled_from([WEIGHT_MAX, REDUCED_WEIGHT_MAX]))
 def test_quantize_weight_is_within_half_a_step(
-    weight: NDArray[np.float32], axis: int | None
+    weight: NDArray[np.float32], axis: int | None, largest: int
 ) -> None:
-    scale = weight_scale(weight, axis, NO_BIAS, 1.0)
-    steps = quantize_weight(weight, scale, axis)
-    assert np.abs(steps.astype(int)).max() <= 127
+    scale = weight_scale(weight, axis, NO_BIAS, 1.0, largest)
+    steps = quantize_weight(weight, scale, axis, largest)
+    assert np.abs(steps.astype(int)).max() <= largest
     spread = scale if axis is None else np.expand_dims(scale, 1 - axis)
     # half a step, and 127 float32 roundings of the scale
     limit = 0.5 * spread + 127 * 6e-8 * spread
     assert (np.abs(steps * spread.astype(np.float64) - weight) <= limit).all()
     assert (steps[weight == 0] == 0).all()
+
+
+def test_reduced_weights_add_up_in_16_bits() -> None:
+    """As processors without VNNI add two neighboring products, saturating."""
+    assert np.iinfo(np.int16).max >= 2 * ACTIVATION_MAX * REDUCED_WEIGHT_MAX
+    assert np.iinfo(np.int16).max < 2 * ACTIVATION_MAX * (REDUCED_WEIGHT_MAX + 1)
 
 
 def test_quantize_weight_rounds_half_to_even() -> None:

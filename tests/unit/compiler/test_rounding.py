@@ -22,6 +22,7 @@ def _loss(wrong: Doubles, covariance: Doubles) -> float:
 def test_to_steps_rounds_half_to_even_and_saturates() -> None:
     weight = np.array([[0.5, 1.5, -2.5, 200.0, -200.0]])
     assert to_steps(weight, np.array([1.0])).tolist() == [[0, 2, -2, 127, -127]]
+    assert to_steps(weight, np.array([1.0]), 64).tolist() == [[0, 2, -2, 64, -64]]
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(1e-6, 1e3))

@@ -72,6 +72,7 @@ def test_load_build_config_reads_every_key_of_the_current_form() -> None:
                 calibrate_range=0.9999,
                 skip_conv_layers=(0, 2),
                 exclude_layers=("conv_7",),
+                reduce_range=True,
                 extras={"overflow_adaptive": 1, "skip_matmul_layers": [1]},
             ),
             compile={"cluster_mode": 0, "data_transport_mode": 3, "output_layout": ["0:YX"]},

@@ -134,6 +134,14 @@ def test_empty_value_is_null() -> None:
             "backend.dtypee=fp16",
             r"--set backend.dtypee=fp16: backend.dtypee: unknown key .*\n.*did you mean 'dtype'",
         ),
+        (
+            "backend.quantize.reduced_range=true",
+            r"backend.quantize.reduced_range: unknown key .*\n.*did you mean 'reduce_range'",
+        ),
+        (
+            "backend.reduce_range=true",
+            r"backend.reduce_range: unknown key .*\n.*belongs under backend.quantize.reduce_range",
+        ),
         ("bakend.dtype=fp16", r"bakend: unknown key 'bakend'\n  hint: did you mean 'backend'"),
         ("backend.dtype=int7", r"--set backend.dtype=int7: backend.dtype: 'int7' is not one of"),
         ("backend.dtype=[int8", r"--set backend.dtype=\[int8: not YAML: did not find expected"),

@@ -34,6 +34,16 @@ def test_cpu_isa_names_the_architecture_when_flags_are_not_known(
 
 
 @pytest.mark.parametrize(
+    ("machine", "answer"), [("x86_64", True), ("AMD64", True), ("aarch64", False)], ids=str
+)
+def test_is_x86_goes_by_the_architecture(
+    monkeypatch: pytest.MonkeyPatch, machine: str, answer: bool
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    assert cpu.is_x86() is answer
+
+
+@pytest.mark.parametrize(
     ("flags", "exact"),
     [
         (("avx2",), False),

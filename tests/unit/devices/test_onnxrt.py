@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The emulator."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -72,6 +73,42 @@ def test_session_options_take_the_slow_exact_product_only_where_needed(
             options.get_session_config_entry(key)
     else:
         assert options.get_session_config_entry(key) == "1"
+
+
+def test_load_lets_weights_of_7_bits_take_the_fast_product_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnxrt, "has_exact_u8s8", lambda: False)
+    taken = []
+    options = onnxrt.session_options
+
+    def spy(threads: int, **settings: bool) -> object:
+        taken.append(settings)
+        return options(threads, **settings)
+
+    monkeypatch.setattr(onnxrt, "session_options", spy)
+    artifact = write_tiny_artifact(tmp_path / "mod", dtype="int8")
+    quantization = {**(artifact.manifest.quantization or {}), "reduce_range": True}
+    reduced = dataclasses.replace(artifact.manifest, quantization=quantization)
+    OnnxRuntimeDevice().load(artifact).close()
+    OnnxRuntimeDevice().load(dataclasses.replace(artifact, manifest=reduced)).close()
+    assert taken == [{"has_reduced_weights": False}, {"has_reduced_weights": True}]
+    with pytest.raises(RuntimeError, match=r"session\.x64quantprecision"):
+        options(1, has_reduced_weights=True).get_session_config_entry("session.x64quantprecision")
+
+
+@pytest.mark.parametrize(
+    ("is_exact", "is_x86", "says"),
+    [(True, True, False), (False, True, True), (False, False, False)],
+    ids=["vnni", "no-vnni", "arm"],
+)
+def test_remark_says_where_int8_is_slow(
+    monkeypatch: pytest.MonkeyPatch, is_exact: bool, is_x86: bool, says: bool
+) -> None:
+    monkeypatch.setattr(onnxrt, "has_exact_u8s8", lambda: is_exact)
+    monkeypatch.setattr(onnxrt, "is_x86", lambda: is_x86)
+    remark = "no VNNI: int8 is exact but slower, unless built with quantize.reduce_range"
+    assert OnnxRuntimeDevice.remark() == (remark if says else "")
 
 
 def test_load_reports_a_corrupt_graph(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
