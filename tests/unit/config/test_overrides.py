@@ -152,8 +152,8 @@ def test_empty_value_is_null() -> None:
         ("dataset.process_ops.6.mean=[.nan]", r"process_ops\.6\.mean\.0: expected a finite"),
     ],
     ids=[
-        "no-value", "no-key", "dot", "near", "far", "enum", "yaml", "digits", "index", "word",
-        "inside", "nan",
+        "no-value", "no-key", "dot", "near", "near-inside", "parent", "far", "enum", "yaml",
+        "digits", "index", "word", "inside", "nan",
     ],
 )  # fmt: skip
 def test_override_names_itself_when_it_is_wrong(override: str, message: str) -> None:
