@@ -25,6 +25,7 @@ from vackit.artifact.store import (
 from vackit.compiler.batch import free_batch, set_output_shapes
 from vackit.compiler.calibration.images import CalibrationSet, takes_npz
 from vackit.compiler.emit import check_parts, serialize, signature, store
+from vackit.compiler.exclusion import excluded_nodes, warn_without_effect
 from vackit.compiler.explain.budget import AccuracyWish
 from vackit.compiler.explain.fitting import fit
 from vackit.compiler.extra_ops import extra_pass
@@ -39,13 +40,13 @@ from vackit.compiler.passes import (
     run_integer_passes,
     run_passes,
 )
-from vackit.compiler.placement import conv_names, excluded_nodes, product_names
 from vackit.compiler.report import BuildReport
 from vackit.compiler.signature import set_inputs
 from vackit.compiler.verification import Verifier, images_to_verify
 from vackit.config.build import (
     BuildConfig,
     CustomFunc,
+    Quantize,
 )
 from vackit.config.model_info import model_info_json
 from vackit.errors import ConfigError
@@ -134,11 +135,11 @@ def _compile(
     checkpoint = config.frontend.checkpoint
     assert checkpoint is not None
     source = config.source or config.name
-    choices = (*config.backend.quantize.skip_conv_layers, *config.backend.quantize.exclude_layers)
-    products = product_names(model.graph)
-    excluded = excluded_nodes(conv_names(model.graph), choices, source, products)
-    set_inputs(model, config.frontend.shape, source, config.frontend.shape_ranges)
     is_int8 = config.backend.dtype == "int8"
+    # which nodes stay float matters where others do not
+    quantize = config.backend.quantize if is_int8 else Quantize()
+    excluded, named = excluded_nodes(model.graph, quantize, source)
+    set_inputs(model, config.frontend.shape, source, config.frontend.shape_ranges)
     images = CalibrationSet(config, signature(model)[0], pipeline) if is_int8 else None
     some = images_to_verify(config, model, pipeline, images) if verify else []
     verifier = Verifier(model, checkpoint, some, wanted=verify)
@@ -148,6 +149,7 @@ def _compile(
     quantized = None
     tools = tool_versions("numpy", "onnx", "onnxruntime")
     if images is not None:
+        warn_without_effect(model, named, source)
         model, quantized = _quantize(
             model, config, images, excluded, pipeline, use_cache=use_cache, accuracy=accuracy
         )

@@ -7,15 +7,12 @@ Flatten) stays float. Between a node and the ReLU or Clip behind it nothing is q
 the quantized range does the clipping.
 """
 
-import difflib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx
 from onnx import TensorProto
 
 from vackit.compiler.graph import attribute, constants, consumers, output_names, producers
-from vackit.errors import UnsupportedOpError
 
 WEIGHTED = frozenset({"Conv", "Gemm", "MatMul"})
 ACTIVATIONS = frozenset({"Clip", "Relu"})
@@ -62,58 +59,6 @@ def place(model: onnx.ModelProto, excluded: frozenset[str] = frozenset()) -> Pla
     return Placement(frozenset(active), groups)
 
 
-def conv_names(graph: onnx.GraphProto) -> list[str]:
-    """Return the names of the Conv nodes in order."""
-    return [node.name for node in graph.node if node.op_type == "Conv"]
-
-
-def product_names(graph: onnx.GraphProto) -> list[str]:
-    """Return the names of the Gemm and MatMul nodes in order."""
-    return [node.name for node in graph.node if node.op_type in ("Gemm", "MatMul")]
-
-
-def excluded_nodes(
-    names: Sequence[str],
-    choices: Sequence[int | str],
-    where: object,
-    products: Sequence[str] = (),
-) -> frozenset[str]:
-    """Return the nodes that ``choices`` mean.
-
-    Args:
-        names: Of the model's Conv nodes, in the order in which the model lists them.
-        choices: ``skip_conv_layers`` and ``exclude_layers``: indices from 0, or names.
-        where: What to name in errors: the build YAML.
-        products: Names of matrix products, which have no index here.
-
-    Raises:
-        UnsupportedOpError: A choice names no such node.
-    """
-    found = set()
-    for choice in choices:
-        text = str(choice)
-        if text in names or text in products:
-            found.add(text)
-        elif text.isdecimal() and int(text) < len(names):
-            found.add(names[int(text)])
-        else:
-            raise _no_such_node(text, [*names, *products], len(names), where)
-    return frozenset(found)
-
-
-def _no_such_node(
-    choice: str, names: Sequence[str], num_convs: int, where: object
-) -> UnsupportedOpError:
-    near = difflib.get_close_matches(choice, names, n=1)
-    last = num_convs - 1
-    there = f"0 ('{names[0]}') to {last} ('{names[last]}')" if num_convs else "none"
-    return UnsupportedOpError(
-        f"skip_conv_layers or exclude_layers: '{choice}' is no Conv node; there are {there}",
-        where=where,
-        hint=f"did you mean '{near[0]}'?" if near else "",
-    )
-
-
 def fused_activation(
     node: onnx.NodeProto,
     readers: dict[str, list[onnx.NodeProto]],
@@ -138,7 +83,7 @@ def _integer_nodes(graph: onnx.GraphProto, floats: set[str], excluded: frozenset
         if usable and node.op_type in WEIGHTED and _has_weights(node, known):
             active.add(node.name)
     for node in reversed(graph.node):
-        if node.domain or node.op_type not in COMPUTING | MOVING:
+        if node.domain or node.name in excluded or node.op_type not in COMPUTING | MOVING:
             continue
         if _reads_values(node, known) and floats.issuperset(node.output[:1]):
             feeds = any(r.name in active for name in node.output for r in readers.get(name, []))

@@ -184,6 +184,8 @@ class _Reader:
             calibrate_range=values.pop("calibrate_range", None),
             skip_conv_layers=tuple(values.pop("skip_conv_layers", ())),
             exclude_layers=tuple(values.pop("exclude_layers", ())),
+            skip_matmul_layers=tuple(values.pop("skip_matmul_layers", ())),
+            ops_usingfp=tuple(values.pop("ops_usingfp", ())),
             reduce_range=values.pop("reduce_range", False),
             extras=values,
         )

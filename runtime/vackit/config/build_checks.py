@@ -13,7 +13,7 @@ from vackit.config.build_keys import (
     renamed,
     written,
 )
-from vackit.config.build_types import BuildConfig
+from vackit.config.build_types import CALIBRATE_MODES, BuildConfig
 from vackit.config.document import Document, KeyPath
 from vackit.errors import Finding
 
@@ -34,7 +34,9 @@ def apply_aliases(document: Document) -> None:
     """Replace words that mean the same as a published one; each leaves a note."""
     for key in renamed(document, ("backend", "quantize", "calibrate_mode")):
         mode = document.get(key)
-        if isinstance(mode, str) and (meant := _MODE_ALIASES.get(mode.lower())):
+        word = mode.lower().replace("-", "_") if isinstance(mode, str) else ""
+        meant = _MODE_ALIASES.get(word, word)
+        if meant in CALIBRATE_MODES and meant != mode:
             document.note(f"{mode!r} is taken as {meant!r}", key)
             document.get(key[:-1])[key[-1]] = meant
     for path, op in _ops(document, "Normalize"):
@@ -124,6 +126,9 @@ def _note_backend(document: Document, config: BuildConfig) -> None:
         if document.has((*quantize, key)):
             message = "this version does not act on it"
             document.note(message, (*quantize, key))
+    share, mode = (*quantize, "calibrate_range"), config.backend.quantize.calibrate_mode
+    if dtype == "int8" and document.has(share) and mode != "percentile":
+        document.note(f"no effect: it belongs to percentile, calibrate_mode is {mode!r}", share)
     extra = written(document, ("graph", "extra_ops"))
     if (document.get(extra) or {}).get("params") and config.extra_ops is None:
         document.note("no effect: the type beside it is null", (*extra, "params"))

@@ -35,12 +35,7 @@ KEYS_2023: dict[KeyPath, tuple[KeyPath, ...]] = {
 
 # Keys of `backend.quantize` that choose what is quantized, and so change an int8 model's
 # numbers, but that this version's compiler does not read.
-QUANTIZE_KEYS_NOT_READ = (
-    "ops_usingfp",
-    "quantize_mode",
-    "quantize_operators",
-    "skip_matmul_layers",
-)
+QUANTIZE_KEYS_NOT_READ = ("quantize_mode", "quantize_operators")
 
 # Keys outside `backend.compile` that steer only the card's compiler or its tool chain
 _CARD_KEYS = [

@@ -31,7 +31,9 @@ class Frontend:
 class Quantize:
     """How int8 is made; `extras` holds the published keys that nothing here reads yet.
 
-    ``reduce_range`` keeps weights to 7 bits, which processors without VNNI multiply exactly.
+    ``skip_conv_layers``, ``skip_matmul_layers`` and ``exclude_layers`` (indices or names) and
+    ``ops_usingfp`` (kinds of nodes) say what stays float. ``reduce_range`` keeps weights to 7
+    bits, which processors without VNNI multiply exactly.
     """
 
     calibrate_mode: str = "max"
@@ -39,6 +41,8 @@ class Quantize:
     calibrate_range: float | None = None
     skip_conv_layers: tuple[int | str, ...] = ()
     exclude_layers: tuple[int | str, ...] = ()
+    skip_matmul_layers: tuple[int | str, ...] = ()
+    ops_usingfp: tuple[int | str, ...] = ()
     reduce_range: bool = False
     extras: dict[str, Any] = field(default_factory=dict)
 

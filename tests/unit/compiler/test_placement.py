@@ -6,8 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from vackit.compiler.placement import conv_names, excluded_nodes, place, product_names
-from vackit.errors import UnsupportedOpError
+from vackit.compiler.placement import place
 from vackit.testing import tiny_models
 
 SHAPE = [1, 3, 8, 8]
@@ -115,32 +114,8 @@ def test_place_keeps_excluded_convolutions_and_their_relu_float() -> None:
     assert set(placement.groups) == {"relu1", "conv2"}
 
 
-def test_excluded_nodes_takes_indices_and_names() -> None:
-    names = conv_names(tiny_models.residual().graph)
-    assert names == ["conv1_Conv", "conv2_Conv"]
-    assert excluded_nodes(names, [1], "x.yaml") == {"conv2_Conv"}
-    assert excluded_nodes(names, ["conv1_Conv", "1"], "x.yaml") == set(names)
-    assert excluded_nodes(names, [], "x.yaml") == frozenset()
-
-
-def test_excluded_nodes_takes_the_names_of_matrix_products() -> None:
-    graph = tiny_models.classifier().graph
-    assert product_names(graph) == ["output_Gemm"]
-    found = excluded_nodes(conv_names(graph), ["output_Gemm"], "x.yaml", product_names(graph))
-    assert found == {"output_Gemm"}
-    with pytest.raises(UnsupportedOpError, match=r"did you mean 'output_Gemm'\?"):
-        excluded_nodes(conv_names(graph), ["output_Gem"], "x.yaml", product_names(graph))
-
-
-@pytest.mark.parametrize("choice", [2, -1, "conv3_Conv"], ids=str)
-def test_excluded_nodes_refuses_what_names_nothing(choice: int | str) -> None:
-    names = conv_names(tiny_models.residual().graph)
-    with pytest.raises(UnsupportedOpError, match=f"'{choice}' is no Conv node; there are 0"):
-        excluded_nodes(names, [choice], "x.yaml")
-    with pytest.raises(UnsupportedOpError, match="there are none"):
-        excluded_nodes([], [choice], "x.yaml")
-
-
-def test_excluded_nodes_suggests_a_near_name() -> None:
-    with pytest.raises(UnsupportedOpError, match=r"did you mean 'conv1_Conv'\?"):
-        excluded_nodes(["conv1_Conv", "other"], ["conv_Conv"], "x.yaml")
+def test_place_leaves_any_excluded_node_float() -> None:
+    model = tiny_models.shuffle_block()
+    assert "shuffle_left" not in place(model, frozenset({"x"})).nodes
+    for name in place(model).nodes:
+        assert name not in place(model, frozenset({name})).nodes

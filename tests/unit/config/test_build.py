@@ -73,7 +73,9 @@ def test_load_build_config_reads_every_key_of_the_current_form() -> None:
                 skip_conv_layers=(0, 2),
                 exclude_layers=("conv_7",),
                 reduce_range=True,
-                extras={"overflow_adaptive": 1, "skip_matmul_layers": [1]},
+                skip_matmul_layers=(1,),
+                ops_usingfp=("concatenate",),
+                extras={"overflow_adaptive": 1},
             ),
             compile={"cluster_mode": 0, "data_transport_mode": 3, "output_layout": ["0:YX"]},
         ),
@@ -316,11 +318,19 @@ def test_name_that_contradicts_the_dtype_leaves_a_note(tmp_path: Path) -> None:
 
 def test_layer_choices_leave_a_note_for_int8(tmp_path: Path) -> None:
     text = dataset("{type: ToTensor}").replace(
-        "dtype: fp16}", "dtype: int8, quantize: {ops_usingfp: [concatenate]}}"
+        "dtype: fp16}", "dtype: int8, quantize: {quantize_mode: manual}}"
     )
     assert notes_of(tmp_path, text) == [
-        "backend.quantize.ops_usingfp: this version does not act on it"
+        "backend.quantize.quantize_mode: this version does not act on it"
     ]
+
+
+def test_calibrate_range_of_another_mode_leaves_a_note(tmp_path: Path) -> None:
+    text = dataset("{type: ToTensor}").replace(
+        "dtype: fp16}", "dtype: int8, quantize: {calibrate_mode: mse, calibrate_range: 0.999}}"
+    )
+    note = "no effect: it belongs to percentile, calibrate_mode is 'mse'"
+    assert notes_of(tmp_path, text) == [f"backend.quantize.calibrate_range: {note}"]
 
 
 def test_load_build_config_logs_its_notes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
