@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Give origins a new channel order and let every reader follow."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,10 @@ from vackit.compiler.graph import (
 from vackit.compiler.layout.elementwise import ELEMENTWISE, channel_axis
 from vackit.compiler.layout.roles import Order, Role, input_axis, orders_freely, permuted
 from vackit.compiler.layout.trace import Trace, View
-from vackit.compiler.layout.uses import Mask, Survey
+from vackit.compiler.layout.uses import Mask, Survey, Uses
 
-# channels and the masks of the readers, in order -> the channel at each place, -1: padding
-Arrange = Callable[[int, Sequence[Mask]], Order]
+# channels and how they are read -> the channel at each place, -1: padding
+Arrange = Callable[[int, Uses], Order]
 
 # kinds of nodes that readers may get before them
 ADDED = frozenset({"Concat", "Flatten", "Slice"})
@@ -47,7 +47,7 @@ def relay(model: onnx.ModelProto, arrange: Arrange) -> int:
 
     Args:
         model: Changed in place; batch norms folded, shapes known but for the batch.
-        arrange: Gets a number of channels and what each reader takes of them.
+        arrange: Gets a number of channels and how they are read.
 
     Returns:
         How many orders and reads changed.
@@ -121,7 +121,7 @@ class _Relay:
         uses, channels = self.survey.of(name), self.survey.channels(name)
         if uses.pinned or not uses.masks or not channels:
             return
-        order = self.arrange(channels, uses.masks)
+        order = self.arrange(channels, uses)
         if not np.array_equal(order, np.arange(channels)):
             self._permute_outputs(node, order)
             self.orders[name] = order

@@ -30,10 +30,12 @@ class Uses:
     Attributes:
         masks: Shape (channels,) for each reader, in the graph's order: what it takes.
         pinned: Somebody reads the channels by their place.
+        depthwise: A depthwise convolution is among the readers.
     """
 
     masks: list[Mask] = field(default_factory=list)
     pinned: bool = False
+    depthwise: bool = False
 
 
 class Survey:
@@ -133,6 +135,8 @@ class Survey:
                 self._pin(name)
             elif name in self.trace.moved:
                 self._take_view(name)
+            elif node.op_type == "Conv" and self.kind(node, name) is Role.CARRIES:
+                self.of(name).depthwise = True
             elif self.kind(node, name) is Role.MIXES and self.channels(name):
                 self.of(name).masks.insert(0, np.ones(self.channels(name), bool))
 

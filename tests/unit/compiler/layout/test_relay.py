@@ -13,6 +13,7 @@ from vackit.compiler.batch import free_batch
 from vackit.compiler.graph import attribute, copy_model
 from vackit.compiler.layout.arrange import by_first_use, padded_to
 from vackit.compiler.layout.relay import Arrange, relay
+from vackit.compiler.layout.uses import Uses
 from vackit.compiler.passes.remove_dead import RemoveDead
 from vackit.compiler.running import open_session
 from vackit.compiler.verify import run_alone
@@ -169,9 +170,17 @@ def test_relay_keeps_weights_that_others_share() -> None:
 
 def test_by_first_use_groups_channels_by_reader() -> None:
     first = np.array([False, True, False, True])
-    assert by_first_use(4, [first, ~first]).tolist() == [1, 3, 0, 2]
+    assert by_first_use(4, Uses([first, ~first])).tolist() == [1, 3, 0, 2]
 
 
 def test_padded_to_leaves_channels_that_would_grow_too_much() -> None:
-    assert len(padded_to(16, 0.5)(12, [])) == 16
-    assert len(padded_to(16, 0.25)(12, [])) == 12
+    assert len(padded_to(16, 0.5)(12, Uses())) == 16
+    assert len(padded_to(16, 0.25)(12, Uses())) == 12
+
+
+def test_padded_to_grows_more_where_it_pays_more() -> None:
+    arrange = padded_to(16, 0.25, 3.0)
+    assert len(arrange(20, Uses())) == 20
+    assert len(arrange(20, Uses(depthwise=True))) == 32
+    assert len(arrange(4, Uses())) == 16
+    assert len(arrange(3, Uses(depthwise=True))) == 3
