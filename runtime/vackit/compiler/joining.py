@@ -31,22 +31,15 @@ def join_concats(graph: onnx.GraphProto, placement: Placement, ranges: Ranges) -
     Returns:
         The placement with merged groups; a group is named by its first value.
     """
-    groups = dict(placement.groups)
-    widths = _widths(groups, ranges)
+    groups = _Groups(placement, ranges)
     for node in graph.node:
         if node.op_type != "Concat" or node.name not in placement.nodes:
             continue
-        names = [*node.input, *node.output]
-        if not all(name in groups for name in names):
-            continue
-        members = list(dict.fromkeys(groups[name] for name in names))
-        low, high = _union(members, widths)
-        narrowest = min(_width(widths[group]) for group in members)
-        if high - low > MAX_WIDENING * narrowest:
-            continue
-        groups, first = _merged(groups, members)
-        widths[first] = (low, high)
-    return Placement(placement.nodes, groups)
+        members = groups.of([*node.input, *node.output])
+        narrowest = min((groups.width([group]) for group in members), default=0.0)
+        if members and groups.width(members) <= MAX_WIDENING * narrowest:
+            groups.merge(members)
+    return Placement(placement.nodes, groups.names)
 
 
 def join_sums(graph: onnx.GraphProto, placement: Placement, ranges: Ranges) -> Placement:
@@ -64,47 +57,60 @@ def join_sums(graph: onnx.GraphProto, placement: Placement, ranges: Ranges) -> P
     Returns:
         The placement with merged groups; a group is named by its first value.
     """
-    groups = dict(placement.groups)
-    widths = _widths(groups, ranges)
+    groups = _Groups(placement, ranges)
     moved = {name for node in graph.node if node.op_type in MOVING for name in node.output}
-    roundings = Counter(group for name, group in groups.items() if name not in moved)
+    roundings = Counter(group for name, group in groups.names.items() if name not in moved)
     readers, outputs = consumers(graph), output_names(graph)
     for node in graph.node:
         if node.op_type != "Add" or node.name not in placement.nodes:
             continue
         behind = fused_activation(node, readers, outputs, placement.nodes)
-        names = [*node.input, (behind or node).output[0]]
-        if not all(name in groups for name in names):
-            continue
-        members = list(dict.fromkeys(groups[name] for name in names))
-        low, high = _union(members, widths)
-        apart = sum(roundings[group] * _width(widths[group]) ** 2 for group in members)
+        members = groups.of([*node.input, (behind or node).output[0]])
+        apart = sum(roundings[group] * groups.width([group]) ** 2 for group in members)
         count = sum(roundings[group] for group in members) - 1
-        if count * (high - low) ** 2 >= apart:
-            continue
-        groups, first = _merged(groups, members)
-        widths[first], roundings[first] = (low, high), count
-    return Placement(placement.nodes, groups)
+        if count * groups.width(members) ** 2 < apart:
+            roundings[groups.merge(members)] = count
+    return Placement(placement.nodes, groups.names)
 
 
-def _merged(groups: dict[str, str], members: list[str]) -> tuple[dict[str, str], str]:
-    first = next(group for group in groups.values() if group in members)
-    return {n: first if group in members else group for n, group in groups.items()}, first
+class _Groups:
+    """The groups of a placement, merged one after the other.
 
+    Attributes:
+        names: The group of each value.
+    """
 
-def _union(members: list[str], widths: Ranges) -> tuple[float, float]:
-    return min(widths[group][0] for group in members), max(widths[group][1] for group in members)
+    def __init__(self, placement: Placement, ranges: Ranges) -> None:
+        self.names = dict(placement.groups)
+        # zero belongs to every range
+        self._bounds = dict.fromkeys(self.names.values(), (0.0, 0.0))
+        for name, group in self.names.items():
+            low, high = self._bounds[group]
+            self._bounds[group] = (min(low, ranges[name][0]), max(high, ranges[name][1]))
 
+    def of(self, values: list[str]) -> list[str]:
+        """Return the groups of some values; none where one of them is not quantized."""
+        if not all(name in self.names for name in values):
+            return []
+        return list(dict.fromkeys(self.names[name] for name in values))
 
-def _width(bounds: tuple[float, float]) -> float:
-    return bounds[1] - bounds[0]
+    def width(self, members: list[str]) -> float:
+        """Return the width of the range that holds those of some groups."""
+        low, high = self._union(members)
+        return high - low
 
+    def merge(self, members: list[str]) -> str:
+        """Make one group of some; return its name."""
+        bounds = self._union(members)
+        first = next(group for group in self.names.values() if group in members)
+        for name, group in self.names.items():
+            if group in members:
+                self.names[name] = first
+        self._bounds[first] = bounds
+        return first
 
-def _widths(groups: dict[str, str], ranges: Ranges) -> Ranges:
-    """Return the range of each group; zero belongs to every range."""
-    widths: Ranges = {}
-    for name, group in groups.items():
-        low, high = ranges[name]
-        before = widths.get(group, (0.0, 0.0))
-        widths[group] = (min(low, before[0]), max(high, before[1]))
-    return widths
+    def _union(self, members: list[str]) -> tuple[float, float]:
+        ends = [self._bounds[group] for group in members]
+        return min((low for low, _ in ends), default=0.0), max(
+            (high for _, high in ends), default=0.0
+        )

@@ -3,7 +3,7 @@ import onnx
 import pytest
 
 from vackit.compiler.joining import MAX_WIDENING, join_concats, join_sums
-from vackit.compiler.placement import place
+from vackit.compiler.placement import Placement, place
 from vackit.testing.graph_builder import GraphBuilder
 
 
@@ -45,6 +45,14 @@ def test_join_concats_leaves_values_that_nothing_joins() -> None:
     joined = join_concats(model.graph, placement, ranges)
     assert joined.groups["input"] == "input"
     assert joined.nodes == placement.nodes
+
+
+def test_join_concats_leaves_a_concat_of_what_stays_float() -> None:
+    model = branches()
+    placement = place(model)
+    ranges = dict.fromkeys(placement.groups, (0.0, 1.0))
+    bare = Placement(placement.nodes, {"input": "input"})
+    assert join_concats(model.graph, bare, ranges) == bare
 
 
 def residual(*, relu: bool = False, blocks: int = 1) -> onnx.ModelProto:

@@ -7,7 +7,8 @@ import pytest
 from onnx import numpy_helper
 
 from vackit.compiler.graph import copy_model, values_of
-from vackit.compiler.passes.base import Pass, run_passes
+from vackit.compiler.passes.base import Pass
+from vackit.compiler.passes.running import run_passes
 from vackit.compiler.verify import Comparison, compare, difference, run_alone
 from vackit.testing import tiny_models
 

@@ -7,7 +7,7 @@ its siblings.
 
 import onnx
 
-from vackit.compiler.passes.base import Pass, PassRecord, run_passes
+from vackit.compiler.passes.base import Pass
 from vackit.compiler.passes.cancel_transposes import CancelTransposes
 from vackit.compiler.passes.constants_to_initializers import ConstantsToInitializers
 from vackit.compiler.passes.conv_to_gemm import ConvToGemm
@@ -20,6 +20,7 @@ from vackit.compiler.passes.matmul_to_gemm import MatMulToGemm
 from vackit.compiler.passes.pad_channels import PadChannels
 from vackit.compiler.passes.remove_dead import RemoveDead
 from vackit.compiler.passes.remove_identity import RemoveIdentity
+from vackit.compiler.passes.running import PassRecord, run_passes
 from vackit.compiler.passes.untangle_channels import UntangleChannels
 from vackit.compiler.verify import Samples
 

@@ -3,18 +3,16 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import onnx
 
-if TYPE_CHECKING:
-    from vackit.compiler.passes.base import Pass
+from vackit.compiler.passes.base import Pass
 
 # in `Pass.removes` and `Pass.adds`: nodes of every kind
 ANY = "any"
 
 
-def broken_promise(step: "Pass", before: onnx.ModelProto, after: onnx.ModelProto) -> str:
+def broken_promise(step: Pass, before: onnx.ModelProto, after: onnx.ModelProto) -> str:
     """Say which promise a pass broke; empty where it kept them all.
 
     Checked are the model's inputs, outputs and opset, names, the kinds of nodes that the pass
@@ -39,7 +37,7 @@ def _kinds(graph: onnx.GraphProto) -> Counter[str]:
     return Counter(f"{node.domain}.{node.op_type}".lstrip(".") for node in graph.node)
 
 
-def _other_face(step: "Pass", before: onnx.ModelProto, after: onnx.ModelProto) -> str:
+def _other_face(step: Pass, before: onnx.ModelProto, after: onnx.ModelProto) -> str:
     """Say what of a model its callers would see changed."""
     if _face(before.graph.input) != _face(after.graph.input):
         return f"the inputs are {_listed(after.graph.input)}, were {_listed(before.graph.input)}"
@@ -58,7 +56,7 @@ def _listed(values: Iterable[onnx.ValueInfoProto]) -> str:
     return ", ".join(f"{v.name} {onnx.helper.printable_type(v.type)}" for v in values) or "none"
 
 
-def _undeclared(step: "Pass", changes: dict[str, int]) -> str:
+def _undeclared(step: Pass, changes: dict[str, int]) -> str:
     for kind, count in changes.items():
         declared = step.adds if count > 0 else step.removes
         if kind not in declared and ANY not in declared:

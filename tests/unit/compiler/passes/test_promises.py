@@ -8,10 +8,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from vackit.compiler.graph import copy_model
-from vackit.compiler.passes.base import Pass, run_passes
+from vackit.compiler.passes.base import Pass
 from vackit.compiler.passes.constants_to_initializers import ConstantsToInitializers
 from vackit.compiler.passes.promises import ANY, broken_promise, node_changes
 from vackit.compiler.passes.remove_dead import RemoveDead
+from vackit.compiler.passes.running import run_passes
 from vackit.testing import tiny_models
 
 Edit = Callable[[onnx.ModelProto], None]

@@ -5,7 +5,8 @@ import onnx
 import pytest
 
 from vackit.compiler.passes import FLOAT_PASSES, INTEGER_PASSES, run_float_passes
-from vackit.compiler.passes.base import Pass, run_passes
+from vackit.compiler.passes.base import Pass
+from vackit.compiler.passes.running import run_passes
 from vackit.compiler.passes.untangle_channels import UntangleChannels
 from vackit.errors import ModelError
 from vackit.testing import tiny_models
