@@ -9,7 +9,7 @@ invalidate. An entry that is damaged is told of and made again.
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from vackit._version import tool_versions
 from vackit.compiler.calibration.collect import State
-from vackit.compiler.calibration.statistics import NUM_BINS, VERSION, Statistics
+from vackit.compiler.calibration.statistics import VERSION, Statistics
 from vackit.config.environment import cache_dir
 from vackit.data.npz import read_npz, write_npz
 from vackit.devices.cpu import cpu_isa
@@ -29,6 +29,8 @@ from vackit.files import json_bytes
 
 logger = logging.getLogger(__name__)
 
+# of what an entry holds
+_LAYOUT = 2
 # the least recently used beyond so many are removed; one holds 2 to 5 MB
 KEPT_ENTRIES = 64
 
@@ -46,6 +48,7 @@ def content_key(
     """
     about = {
         "statistics_version": VERSION,
+        "layout": _LAYOUT,
         "values": list(names),
         "images": images_sha256,
         "preprocessing": preprocessing,
@@ -87,7 +90,8 @@ class StatisticsCache:
         if not self._is_writable:
             return
         try:
-            write_npz(self.path, _arrays(state))
+            arrays = _arrays(state)
+            write_npz(self.path, {**arrays, "sha256": _digest(arrays)})
             self._prune()
         except OSError as error:
             self._is_writable = False
@@ -127,9 +131,21 @@ def _arrays(state: State) -> dict[str, NDArray[Any]]:
     }
 
 
+def _digest(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.uint8]:
+    """Return the sha256 over the arrays, so that nothing damaged is gone on from."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}\n".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return np.frombuffer(digest.digest(), np.uint8)
+
+
 def _state(
     arrays: dict[str, NDArray[Any]], num_values: int, num_images: int, samples: int
 ) -> State:
+    said = arrays.pop("sha256", None)
+    if said is None or not np.array_equal(said, _digest(arrays)):
+        raise ValueError("its contents are not what was written")
     total = Statistics(num_values, samples)
     for name, like in _arrays(State(total)).items():
         if arrays[name].shape != like.shape or arrays[name].dtype != like.dtype:
@@ -140,8 +156,6 @@ def _state(
     total.low, total.high = arrays["low"], arrays["high"]
     total.exponent, total.counts = arrays["exponent"], arrays["counts"]
     total.num_seen = arrays["num_seen"]
-    if total.counts.shape[1] != NUM_BINS or (total.counts.sum(axis=1) > total.num_seen).any():
-        raise ValueError("more elements counted than seen")
     state = State(total)
     state.early_low, state.early_high = arrays["early_low"], arrays["early_high"]
     return state

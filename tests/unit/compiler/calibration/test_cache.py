@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from vackit.compiler.calibration.collect import Collector, State
 from vackit.compiler.calibration.statistics import Statistics
 from vackit.compiler.pipeline import build
 from vackit.config.build import BuildConfig, Normalize, Quantize
-from vackit.data.npz import write_npz
+from vackit.data.npz import read_npz, write_npz
 
 MakeConfig = Callable[..., BuildConfig]
 
@@ -65,6 +66,11 @@ def test_cache_returns_what_was_saved(tmp_path: Path) -> None:
     np.testing.assert_array_equal(got.early_high, state.early_high)
 
 
+def _change(path: Path, name: str, change: Callable[[Any], Any]) -> None:
+    arrays = read_npz(path)
+    write_npz(path, {**arrays, name: change(arrays[name])})
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -72,8 +78,15 @@ def test_cache_returns_what_was_saved(tmp_path: Path) -> None:
         lambda path: path.write_bytes(path.read_bytes()[:-100]),
         lambda path: path.write_bytes(path.read_bytes().replace(b"NUMPY", b"NUMPX")),
         lambda path: write_npz(path, {"low": np.zeros(2)}),
+        lambda path: _change(path, "counts", lambda counts: np.roll(counts, 1, axis=1)),
+        lambda path: _change(path, "low", lambda low: low * np.nan),
+        lambda path: _change(path, "high", lambda high: -high),
+        lambda path: _change(path, "exponent", lambda exponent: exponent + 2000),
     ],
-    ids=["empty", "cut-off", "garbled", "other-arrays"],
+    ids=[
+        *("empty", "cut-off", "garbled", "other-arrays"),
+        *("other-counts", "nan", "turned", "exponents"),
+    ],
 )
 def test_cache_tells_of_a_damaged_entry_and_makes_it_again(
     damage: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
