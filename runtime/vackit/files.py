@@ -54,8 +54,9 @@ def atomic_file(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
                 handle.flush()
                 os.fsync(handle.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        _name(error, path)
         raise
 
 
@@ -71,5 +72,14 @@ def temporary_folder(beside: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(dir=beside, prefix=".vackit-"))
     try:
         yield folder
+    except OSError as error:
+        _name(error, beside)
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _name(error: BaseException, path: Path) -> None:
+    """Let an error that names no file (a full disk) name what was written."""
+    if isinstance(error, OSError) and error.filename is None:
+        error.filename = str(path)

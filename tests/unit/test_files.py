@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import errno
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,22 @@ def test_temporary_folder_is_gone_afterwards(tmp_path: Path) -> None:
 
 def test_json_bytes_keeps_unicode_and_ends_with_a_newline() -> None:
     assert files.json_bytes({"名": 1}) == '{\n  "名": 1\n}\n'.encode()
+
+
+def test_a_full_disk_is_told_by_the_name_of_what_was_written(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match="No space") as caught, files.atomic_file(tmp_path / "a"):
+        raise full
+    assert caught.value.filename == str(tmp_path / "a")
+    assert not list(tmp_path.iterdir())
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match="No space") as caught, files.temporary_folder(tmp_path):
+        raise full
+    assert caught.value.filename == str(tmp_path)
+
+
+def test_an_error_that_names_its_file_keeps_it(tmp_path: Path) -> None:
+    raises = pytest.raises(FileNotFoundError, match="missing")
+    with raises as caught, files.atomic_file(tmp_path / "a"):
+        (tmp_path / "missing").read_bytes()
+    assert caught.value.filename == str(tmp_path / "missing")

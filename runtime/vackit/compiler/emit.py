@@ -24,6 +24,7 @@ from vackit.compiler.dynamic import range_of
 from vackit.compiler.graph import shape_of
 from vackit.compiler.running import open_session, random_feeds, run
 from vackit.errors import ArtifactError
+from vackit.files import temporary_folder
 from vackit.tensors import TensorSpec
 
 logger = logging.getLogger(__name__)
@@ -115,10 +116,10 @@ def check_parts(name: str, model: onnx.ModelProto, parts: dict[str, bytes], wher
     Raises:
         ModelError: ONNX Runtime does not take what was made.
     """
-    with tempfile.TemporaryDirectory(prefix="vackit-") as folder:
+    with temporary_folder(Path(tempfile.gettempdir())) as folder:
         for suffix, data in parts.items():
-            (Path(folder) / f"{name}{suffix}").write_bytes(data)
-        session = open_session(str(Path(folder) / f"{name}{GRAPH_SUFFIX}"), where)
+            (folder / f"{name}{suffix}").write_bytes(data)
+        session = open_session(str(folder / f"{name}{GRAPH_SUFFIX}"), where)
         run(session, random_feeds(model.graph, 1, 0), where)
 
 

@@ -15,6 +15,7 @@ TOLERATED_GROWTH = 0.03
 # fewer say little of classes that they do not show, whatever the ranges do
 FEWEST_IMAGES = 20
 ADVISABLE_IMAGES = 100
+FEWEST_QUARTERED = 4
 
 
 def growth(state: State) -> float:
@@ -34,9 +35,10 @@ def too_few_images(state: State) -> str | None:
     if count >= FEWEST_IMAGES and grown <= TOLERATED_GROWTH:
         return None
     noun = "image" if count == 1 else "images"
+    # fewer have no last quarter
     widened = (
         f": the last quarter of them still widened the ranges by {grown * 100:.1f} % on average"
-        if grown > TOLERATED_GROWTH
+        if grown > TOLERATED_GROWTH and count >= FEWEST_QUARTERED
         else ""
     )
     return (

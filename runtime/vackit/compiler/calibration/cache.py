@@ -9,6 +9,7 @@ invalidate. An entry that is damaged is told of and made again.
 import hashlib
 import logging
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 _LAYOUT = 2
 # the least recently used beyond so many are removed; one holds 2 to 5 MB
 KEPT_ENTRIES = 64
+# no entry takes so long to write
+_ABANDONED_S = 3600.0
 
 
 def content_key(
@@ -108,6 +111,9 @@ class StatisticsCache:
         entries = sorted(self.path.parent.glob("*.npz"), key=_modified, reverse=True)
         for entry in entries[KEPT_ENTRIES:]:
             entry.unlink(missing_ok=True)
+        for left in self.path.parent.glob(".*.tmp"):  # of builds that were killed
+            if _modified(left) < time.time() - _ABANDONED_S:
+                left.unlink(missing_ok=True)
 
 
 def _modified(path: Path) -> float:

@@ -56,6 +56,12 @@ def test_too_few_images_says_how_much_the_ranges_grew_and_what_is_advisable() ->
     )
 
 
+def test_too_few_images_speaks_of_no_quarter_where_there_is_none() -> None:
+    message = too_few_images(_state(3.0, 4.0, 3))
+    assert message is not None
+    assert message.startswith("3 calibration images may be too few; 100 or more, spread")
+
+
 def test_too_few_images_warns_of_a_handful_whatever_they_did() -> None:
     message = too_few_images(_state(4.0, 4.0, 1))
     assert message is not None

@@ -141,6 +141,15 @@ def test_cache_keeps_the_most_recently_used_entries(
     assert [cache.path.exists() for cache in caches] == [True, False, True]
 
 
+def test_cache_removes_what_killed_builds_left(tmp_path: Path) -> None:
+    old, new = tmp_path / ".0a.tmp", tmp_path / ".0b.tmp"
+    for path in (old, new):
+        path.write_bytes(b"half an entry")
+    os.utime(old, (0, 0))
+    StatisticsCache("key", tmp_path).save(_state())
+    assert (old.exists(), new.exists()) == (False, True)
+
+
 def test_content_key_changes_with_everything_that_counts() -> None:
     model, other = residual(), residual()
     tensor = other.graph.initializer[0]
