@@ -32,7 +32,10 @@ def value_rows(
             "range": [range_low, range_high],
             "num_values": int(stats.num_seen[index]),
             "num_sampled": int(histogram.counts.sum()),
-            "saturated": _share_outside(histogram, range_low, range_high),
+            # what equals the largest element lies in the bin that begins there
+            "saturated": _share_outside(
+                histogram, range_low, range_high if range_high < high else np.inf
+            ),
             "percentiles": _percentiles(histogram, low, high),
             "histogram": _coarse(histogram),
             "notes": ["constant"] if low == high else [],
