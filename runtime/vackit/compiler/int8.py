@@ -22,6 +22,7 @@ from vackit.compiler.quantize import (
     activation_scale,
 )
 from vackit.compiler.refine import Refinement
+from vackit.compiler.saturation import useful_ranges
 from vackit.compiler.spreads import evened, spreads
 from vackit.config.build import Quantize
 
@@ -77,6 +78,7 @@ def quantize_model(
     names = [name for name, group in placement.groups.items() if name == group]
     calibration = calibrate(model, names, quantize, images, where, use_cache=use_cache)
     measured = {name: calibration.ranges[group] for name, group in placement.groups.items()}
+    whole, measured = measured, useful_ranges(model, placement, measured, where)
     placement = join_concats(model.graph, placement, measured)
     placement = join_sums(model.graph, placement, measured)
     ranges = merged(measured, placement)
@@ -96,6 +98,7 @@ def quantize_model(
         "refinement": refinement.record,
         "evened_weights": evened(spread, spreads(twin, placement)),
         "float_nodes": sorted(excluded),
+        "cut_ranges": {n: list(whole[n]) for n in measured if measured[n] != whole[n]},
         "ranges": {name: list(bounds) for name, bounds in ranges.items()},
         "fingerprints": fingerprints(model.graph),
     }

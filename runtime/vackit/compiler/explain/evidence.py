@@ -48,6 +48,8 @@ class Evidence:
         groups: The values that share each scale, by the scale's name.
         evened: The manifest's ``evened_weights``, by node.
         recorded: The manifest's ``ranges``, by the value that each group is named after.
+        cut: The manifest's ``cut_ranges``: as measured, of values whose ends no reader tells
+            apart.
         changed: What of its node is not as the build left it: ``weights``, ``bias``.
         steps: How each value of the network is rounded, by name.
         at_outputs: Noise at the network's outputs from this block alone.
@@ -59,6 +61,7 @@ class Evidence:
     groups: Mapping[str, Sequence[str]]
     evened: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     recorded: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    cut: Mapping[str, Sequence[float]] = field(default_factory=dict)
     changed: frozenset[str] = frozenset()
     steps: Mapping[str, Step] = field(default_factory=dict)
     at_outputs: Noise = field(default_factory=Noise)

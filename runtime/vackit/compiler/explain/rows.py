@@ -38,8 +38,8 @@ def make_rows(
     evened, recorded = record.get("evened_weights", {}), record.get("ranges", {})
     rows = []
     for index, (block, sums, noise) in enumerate(zip(blocks, statistics, at_outputs, strict=True)):
-        what = changed.get(block.name, frozenset())
-        evidence = Evidence(block, sums, ranges, groups, evened, recorded, what, steps, noise)
+        what, cut = changed.get(block.name, frozenset()), record.get("cut_ranges", {})
+        evidence = Evidence(block, sums, ranges, groups, evened, recorded, cut, what, steps, noise)
         share, causes = evidence.weights_share, find_causes(evidence)
         rows.append(Row(0, index, block, sums, noise, share, causes))
     rows.sort(key=_severity)

@@ -20,8 +20,10 @@ def saturation(evidence: Evidence) -> Cause | None:
     block, statistics = evidence.block, evidence.statistics
     if block.step is None:
         return None
-    share = statistics.saturated_share
-    reach = max(_over(statistics.high, block.step.high), _over(statistics.low, block.step.low))
+    low, high = evidence.cut.get(block.value, (block.step.low, block.step.high))
+    # what a hard-swish makes zero of anyway was cut off on purpose
+    share = 0.0 if block.value in evidence.cut else statistics.saturated_share
+    reach = max(_over(statistics.high, high), _over(statistics.low, low))
     if share < SATURATED_SHARE and reach < BEYOND:
         return None
     behind = " behind ReLU6" if block.activation and block.activation.op_type == "Clip" else ""

@@ -121,6 +121,19 @@ def test_find_causes_says_that_relu6_is_clipped() -> None:
     assert cause.text.startswith("50 % of its values behind ReLU6 saturate")
 
 
+def test_find_causes_is_silent_about_ends_that_the_build_cut_off() -> None:
+    statistics = _statistics(low=(-20.0,), high=(25.0,))
+    statistics.histogram[0] = 100
+    statistics.num_saturated = 50
+    found = Evidence(_block(), statistics, {}, {})
+    assert "saturation" in _kinds(find_causes(found))
+    cut = dataclasses.replace(found, cut={"v": (-22.0, 25.5)})
+    assert "saturation" not in _kinds(find_causes(cut))
+    # these images go far beyond what was calibrated before anything was cut
+    narrow = dataclasses.replace(found, cut={"v": (-22.0, 10.0)})
+    assert "saturation" in _kinds(find_causes(narrow))
+
+
 def test_find_causes_names_a_concat_of_unlike_ranges() -> None:
     ranges = {"a": (0.0, 25.5), "b": (-0.5, 0.5)}
     evidence = Evidence(_block("Concat"), _statistics(high=(25.5,)), ranges, {})
