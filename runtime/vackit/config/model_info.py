@@ -20,6 +20,9 @@ GRAPH_SUFFIX = ".onnx"
 WEIGHTS_SUFFIX = ".onnx.data"
 MODEL_INFO_SUFFIX = ".model_info.json"
 VENDOR_SUFFIXES = (".so", ".json", ".params")
+# of the JSON that stands for a dynamic model, and the name that artifacts usually have
+DYNAMIC_SUFFIX = "_module_info.json"
+_USUAL_NAME = "mod"
 
 # Key -> the suffixes it may have: ours, the card's
 _TRIPLE = {
@@ -27,23 +30,27 @@ _TRIPLE = {
     "model_graph_path": (MANIFEST_SUFFIX, ".json"),
     "model_params_path": (WEIGHTS_SUFFIX, ".params"),
 }
+_KEYS = {"model_name", *_TRIPLE, "hw_config_file", "model_dynamic_json"}
 
 
 @dataclass(frozen=True)
 class ModelInfo:
     """A model_info JSON, checked.
 
-    ``prefix`` is the common path of the three files without their suffixes: what the
-    commands call ``-m``. The paths are absolute or relative to the current folder already.
+    ``prefix`` is what the commands call ``-m``: that of the artifact which
+    ``model_dynamic_json`` stands for, where there is one, else the common path of the three
+    files without their suffixes. The paths are absolute or relative to the current folder
+    already; of the triple, a dynamic model may lack any.
     """
 
     model_name: str
-    model_lib_path: Path
-    model_graph_path: Path
-    model_params_path: Path
+    model_lib_path: Path | None
+    model_graph_path: Path | None
+    model_params_path: Path | None
     prefix: Path
     hw_config_file: Path | None = None
     source: Path | None = None
+    model_dynamic_json: Path | None = None
 
 
 def load_model_info(path: Path) -> ModelInfo:
@@ -68,42 +75,78 @@ def check_model_info(path: Path) -> tuple[ModelInfo, tuple[Finding, ...]]:
 def model_info_of(data: Mapping[str, Any]) -> ModelInfo:
     """Check a model_info that a program holds as a dict.
 
-    It has no file, so its relative paths start from the current folder.
+    It has no file, so its relative paths start from the current folder. It may hold what it
+    likes beside the known keys.
 
     Raises:
         ConfigError: As for `load_model_info`.
     """
     document = Document(Path("model_info"), dict(data), {})
+    for key in [key for key in document.data if key not in _KEYS]:
+        del document.data[key]
+        document.note(f"'{key}' has no effect", ())
     info = _model_info(document, Path(), None)
     for note in document.notes:
         _log.warning("%s", note)
     return info
 
 
+def dynamic_prefix(path: Path) -> Path:
+    """Return the prefix of the artifact that a dynamic model's JSON stands for.
+
+    That of its own name (``NAME_module_info.json``) where it is there, else ``mod`` beside it.
+    """
+    end = DYNAMIC_SUFFIX if path.name.endswith(DYNAMIC_SUFFIX) else path.suffix
+    named = path.with_name(path.name.removesuffix(end) or path.name)
+    return named if _is_artifact(named) else path.with_name(_USUAL_NAME)
+
+
+def _is_artifact(prefix: Path) -> bool:
+    return prefix.with_name(prefix.name + MANIFEST_SUFFIX).is_file()
+
+
 def _model_info(document: Document, folder: Path, source: Path | None) -> ModelInfo:
+    data = document.data
+    dynamic = data.get("model_dynamic_json")
+    if dynamic:  # what takes its place may be left empty
+        for key in [key for key in _TRIPLE if data.get(key) in ("", None)]:
+            data.pop(key, None)
     findings = schema_findings(document, "model_info") or _triple_faults(document)
     if findings:
         raise ConfigError(findings)
-    data = document.data
-    if data.get("model_dynamic_json"):
-        message = "dynamic models do not run on the emulator; the triple beside it is taken"
-        document.note(message, ("model_dynamic_json",))
+    paths = {key: folder / data[key] if key in data else None for key in _TRIPLE}
     hardware = data.get("hw_config_file")
     return ModelInfo(
         model_name=data["model_name"],
-        model_lib_path=folder / data["model_lib_path"],
-        model_graph_path=folder / data["model_graph_path"],
-        model_params_path=folder / data["model_params_path"],
-        prefix=folder / _without_suffix("model_lib_path", data["model_lib_path"]),
+        **paths,
+        prefix=_prefix(document, folder),
         hw_config_file=folder / hardware if hardware else None,
         source=source,
+        model_dynamic_json=folder / dynamic if dynamic else None,
     )
+
+
+def _prefix(document: Document, folder: Path) -> Path:
+    data = document.data
+    key = next((key for key in _TRIPLE if key in data), "")
+    triple = folder / _without_suffix(key, data[key]) if key else None
+    if not data.get("model_dynamic_json"):
+        assert triple is not None  # the schema asks for it
+        return triple
+    dynamic = dynamic_prefix(folder / data["model_dynamic_json"])
+    if triple is None or _is_artifact(dynamic):
+        return dynamic
+    message = "no artifact beside it; the triple is taken"
+    document.note(message, ("model_dynamic_json",))
+    return triple
 
 
 def _triple_faults(document: Document) -> list[Finding]:
     findings = []
     first = ""
     for key, (ours, vendor) in _TRIPLE.items():
+        if key not in document.data:
+            continue
         path: str = document.data[key]
         prefix = _without_suffix(key, path)
         if prefix == path:

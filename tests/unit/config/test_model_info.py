@@ -78,13 +78,37 @@ def test_lib_path_needs_its_suffix(lib: str, tmp_path: Path) -> None:
         load_model_info(write(tmp_path, model_name="m", **values))
 
 
-def test_dynamic_model_leaves_a_note(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def artifact(prefix: Path) -> Path:
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    prefix.with_name(prefix.name + ".vackit.json").touch()
+    return prefix
+
+
+@pytest.mark.parametrize("name", ["net", "mod"], ids=["of its name", "mod beside it"])
+def test_dynamic_model_comes_before_the_triple(name: str, tmp_path: Path) -> None:
+    wanted = artifact(tmp_path / "dyn" / name)
+    artifact(tmp_path / "a/m")
+    values = {"model_name": "m", "model_dynamic_json": "dyn/net_module_info.json"}
+    for more in (triple("a/m"), dict.fromkeys(triple("a/m"), ""), {}):
+        path = write(tmp_path, **values, **more)
+        assert load_model_info(path).prefix == wanted
+        assert check_model_info(path)[1] == ()
+
+
+def test_dynamic_model_that_is_not_there_leaves_the_triple_and_a_note(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.WARNING, logger="vackit")
-    load_model_info(write(tmp_path, model_name="m", model_dynamic_json="d.json", **triple("m")))
-    (record,) = caplog.records
-    assert "dynamic models do not run on the emulator" in record.getMessage()
+    path = write(tmp_path, model_name="m", model_dynamic_json="d.json", **triple("a/m"))
+    assert load_model_info(path).prefix == tmp_path / "a/m"
+    assert "model_dynamic_json: no artifact beside it; the triple is taken" in caplog.text
     plain = write(tmp_path, model_name="m", model_dynamic_json=None, **triple("m"))
     assert check_model_info(plain)[1] == ()
+
+
+def test_dynamic_model_alone_that_is_not_there_is_looked_for_beside_its_json() -> None:
+    info = model_info_of({"model_name": "m", "model_dynamic_json": "d/net_module_info.json"})
+    assert (info.prefix, info.model_lib_path) == (Path("d/mod"), None)
 
 
 def test_model_info_json_is_read_back(tmp_path: Path) -> None:
@@ -105,6 +129,14 @@ def test_model_info_of_names_what_is_wrong_without_a_file() -> None:
         model_info_of({"model_name": "m", **triple("a/m"), "model_lib_path": 3})
 
 
-def test_model_info_of_notes_a_dynamic_model(caplog: pytest.LogCaptureFixture) -> None:
-    model_info_of({"model_name": "m", "model_dynamic_json": "d.json", **triple("a/m")})
-    assert "dynamic models do not run on the emulator" in caplog.text
+def test_model_info_of_accepts_keys_of_the_programs_own(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    info = model_info_of({"model_name": "m", "labels": "x.txt", **triple("a/m")})
+    assert info.prefix == Path("a/m")
+    assert "'labels' has no effect" in caplog.text
+
+
+def test_model_info_asks_for_a_triple_without_a_dynamic_model() -> None:
+    with pytest.raises(ConfigError, match="required key 'model_lib_path' is missing"):
+        model_info_of({"model_name": "m", "model_dynamic_json": ""})

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from vackit.compat.vacl_stream.structures import OutputDescription
+from vackit.compat.vacl_stream.structures import OutputDescription, address_of
 from vackit.errors import StreamError
 
 _CALLBACK = ctypes.CFUNCTYPE(
@@ -42,14 +42,15 @@ class Callback:
     Args:
         function: Made by `output_callback_type`, by a type of the program's own with four
             arguments, or a plain function. Kept alive.
-        user_data: Address of what the program wants back.
+        user_data: What the program wants back, or a pointer to it. Kept alive: the program
+            may drop its own before the last call.
         fields: Of the output description, beside ``input_id``.
 
     Raises:
         StreamError: It cannot be called so.
     """
 
-    def __init__(self, function: Any, user_data: int, fields: dict[str, int]) -> None:
+    def __init__(self, function: Any, user_data: Any, fields: dict[str, int]) -> None:
         if not callable(function):
             raise StreamError(f"the callback is no function, got {type(function).__name__}")
         is_ctypes = hasattr(function, "argtypes")
@@ -61,6 +62,7 @@ class Callback:
                 hint="make it with output_callback_type",
             )
         self._user_data = user_data
+        self._address = address_of(user_data)
         self._fields = fields
 
     def __call__(self, input_id: int, addresses: Any) -> BaseException | None:
@@ -69,7 +71,7 @@ class Callback:
         pointers = (ctypes.pointer(description), addresses)
         first = [ctypes.cast(p, kind) for p, kind in zip(pointers, self._kinds, strict=False)]
         _raised.error = None
-        self._function(*first, len(addresses), ctypes.c_void_p(self._user_data))
+        self._function(*first, len(addresses), ctypes.c_void_p(self._address))
         error: BaseException | None = _raised.error
         _raised.error = None
         return error

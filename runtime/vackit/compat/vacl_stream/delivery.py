@@ -69,6 +69,7 @@ class Delivery:
         self._place = place
         self._slots = threading.Semaphore(window)
         self._queue: SimpleQueue[_Item | None] = SimpleQueue()
+        self._call: _Item | None = None  # the one whose callback is running
         self._thread = threading.Thread(target=self._work, name="vackit-callbacks", daemon=True)
         self._thread.start()
 
@@ -92,9 +93,18 @@ class Delivery:
         self._queue.put(None)
 
     def join(self, timeout_s: float) -> None:
-        """Wait for the end of the thread, which a callback may delay."""
-        if threading.current_thread() is not self._thread:
+        """Wait for the end of the thread, unless one callback takes longer than the timeout.
+
+        However long the model takes, what was submitted is delivered: a program may end
+        without a wait for its last results.
+        """
+        if threading.current_thread() is self._thread:
+            return
+        while self._thread.is_alive():
+            call = self._call
             self._thread.join(timeout_s)
+            if call is not None and call is self._call:
+                return
 
     def _work(self) -> None:
         is_missed = False
@@ -122,7 +132,9 @@ class Delivery:
             if item.has_slot:
                 self._slots.release()
         with OFFERED.offered(samples) as addresses:
+            self._call = item
             raised = self._callback(item.input_id, addresses)
+            self._call = None
         if raised is not None:
             fact = f"the callback raised {type(raised).__name__} for input {item.input_id}"
             losses.append(Loss(StreamError(f"{fact}; its result is lost"), is_told=True))

@@ -21,7 +21,7 @@ from vackit.compat.vacl_stream.inputs import (
 )
 from vackit.compat.vacl_stream.memory import DEVICE_MEMORY, Bytes
 from vackit.compat.vacl_stream.models import MODELS, triple_of
-from vackit.compat.vacl_stream.structures import StreamInfo, address_of
+from vackit.compat.vacl_stream.structures import StreamInfo
 from vackit.compat.vaststreamx.model import Model
 from vackit.config.vdsp import load_vdsp_params
 from vackit.errors import StreamError
@@ -31,7 +31,7 @@ from vackit.stream.stream import Stream as NativeStream
 
 _IDS = iter(range(1, 1 << 32))
 _LARGEST_ID = (1 << 64) - 1
-_END_S = 2.0  # what a callback that is under way at the end of the program may still take
+_END_S = 2.0  # what a callback may still take when its stream ends
 
 logger = logging.getLogger(__name__)
 
@@ -80,9 +80,8 @@ class RunningStream:
 class VaststreamHandle:
     """What `create_vaststream` returns."""
 
-    def __init__(self, stream: RunningStream, info: StreamInfo) -> None:
+    def __init__(self, stream: RunningStream) -> None:
         self._stream = stream
-        self._info = info  # callbacks read it through a pointer
 
     def copy_data_to_device(self, data: Any, num_bytes: int) -> int:
         """Copy an array's bytes; return the address of the copy."""
@@ -145,8 +144,8 @@ def create_vaststream(
     )
     info = StreamInfo(next_id(), device_id, next_id(), name)
     fields = {"stream_id": info.stream_id, "device_id": device_id}
-    stream = RunningStream(prepare, model, Callback(callback, address_of(info), fields))
-    return VaststreamHandle(stream, info)
+    stream = RunningStream(prepare, model, Callback(callback, info, fields))
+    return VaststreamHandle(stream)
 
 
 def _shut_down(native: NativeStream, delivery: Delivery) -> None:

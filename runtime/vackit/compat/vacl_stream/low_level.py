@@ -19,6 +19,7 @@ from vackit.compat.vacl_stream.outputs import OFFERED, Half
 from vackit.compat.vacl_stream.structures import OutputShape, address_of, output_shape
 from vackit.compat.vaststreamx.context import set_device
 from vackit.compat.vaststreamx.model import Model
+from vackit.config.model_info import dynamic_prefix
 from vackit.errors import DataError, StreamError
 
 BERT_EMBEDDING = 20001
@@ -33,7 +34,7 @@ class _Stream:
     device_id: int
     operators: dict[int, int]
     model: Model | None = None
-    callback: tuple[Any, Any] | None = None
+    callback: Callback | None = None
     running: RunningStream | None = None
 
 
@@ -127,7 +128,7 @@ class VaclStream:
         batch_size: int = 1,
     ) -> int:
         """Load the artifact that stands beside a dynamic model's JSON; return 0."""
-        MODELS.add(name, Path(dynamic_json), device_id, batch_size)
+        MODELS.add(name, dynamic_prefix(Path(dynamic_json)), device_id, batch_size)
         return _OK
 
     def invoke_run_model_op(self, stream_id: int, operator: int, name: str) -> int:
@@ -157,8 +158,7 @@ class VaclStream:
         """
         stream = _STREAMS.get(stream_id)
         fields = {"stream_id": stream_id, "device_id": stream.device_id}
-        made = Callback(callback, address_of(user_data), fields)
-        stream.callback = (made, user_data)  # what the pointer points to lives as long
+        stream.callback = Callback(callback, user_data, fields)
         return _OK
 
     def copy_data_to_device(self, data: Any, num_bytes: int, device_id: int = 0) -> int:
@@ -232,7 +232,7 @@ def _running(stream: _Stream, stream_id: int) -> RunningStream:
                 missing = "model" if stream.model is None else "callback"
                 raise StreamError(f"stream {stream_id} has no {missing}")
             prepare = TensorPreparation(stream.model.program, tokens=bool(stream.operators))
-            stream.running = RunningStream(prepare, stream.model, stream.callback[0])
+            stream.running = RunningStream(prepare, stream.model, stream.callback)
         return stream.running
 
 

@@ -6,6 +6,7 @@ by name. `StreamInfo` is laid out as published, because programs define it anew.
 """
 
 import ctypes
+import operator
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -54,6 +55,8 @@ def address_of(pointer: Any) -> int:
         return ctypes.addressof(pointer)
     if isinstance(pointer, ctypes._SimpleCData) and not isinstance(pointer, ctypes.c_void_p):
         pointer = pointer.value  # c_uint64(address)
+    if hasattr(pointer, "__index__"):
+        pointer = operator.index(pointer)  # numpy's integers too
     try:
         return ctypes.cast(pointer, ctypes.c_void_p).value or 0
     except ctypes.ArgumentError as error:

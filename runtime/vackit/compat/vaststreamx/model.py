@@ -11,14 +11,14 @@ import numpy as np
 from vackit.artifact.store import MANIFEST_SUFFIX, Artifact, part_path, prefix_of
 from vackit.compat.vaststreamx.context import open_device
 from vackit.compat.vaststreamx.matrices import as_matrix, matrix_outputs
+from vackit.config.model_info import DYNAMIC_SUFFIX, dynamic_prefix
 from vackit.devices.base import Program
 from vackit.errors import ArtifactError, StreamError
 from vackit.tensors import TensorSpec
 
 Shapes = tuple[tuple[int, ...], ...]
 
-_DYNAMIC_SUFFIX = "_module_info.json"
-_PARTS = (_DYNAMIC_SUFFIX, ".so", ".params", ".json")
+_PARTS = (".so", ".params", ".json")
 
 
 class Model:
@@ -184,10 +184,9 @@ def _prefix(given: str | PathLike[str] | Mapping[str, str]) -> Path:
     path = prefix_of(Path(given))
     if part_path(path, MANIFEST_SUFFIX).is_file():
         return path
+    if path.name.endswith(DYNAMIC_SUFFIX):
+        return dynamic_prefix(path)
     for suffix in _PARTS:
         if path.name.endswith(suffix) and path.name != suffix:
-            stem = path.with_name(path.name.removesuffix(suffix))
-            beside = path.with_name("mod")
-            is_there = part_path(stem, MANIFEST_SUFFIX).is_file()
-            return stem if is_there or suffix != _DYNAMIC_SUFFIX else beside
+            return path.with_name(path.name.removesuffix(suffix))
     return path
