@@ -62,10 +62,11 @@ def explain(
     """
     blocks = find_blocks(twins)
     samples = Samples(images)
-    measured = measure(twins, blocks, progress(samples, "comparing", len(samples)), labels)
+    record = manifest.quantization or {}
+    cut = record.get("cut_ranges", {})
+    measured = measure(twins, blocks, progress(samples, "comparing", len(samples)), labels, cut)
     few = [feeds for _, feeds in samples.few(SENSITIVITY_IMAGES)]
     noises = _at_outputs(twins, blocks, few)
-    record = manifest.quantization or {}
     changed = changes(twins.integer.graph, record)
     rows = make_rows(blocks, measured.blocks, noises, record, changed)
     before = Trial(Patch(), measured.scores, together(list(measured.outputs.values())))

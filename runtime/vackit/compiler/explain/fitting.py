@@ -136,7 +136,8 @@ class _Fitter:
         best = self._best
         assert best is not None
         few = Samples(self._budget.images).few(FEW_IMAGES)
-        order = affordable(worst_first(self._twins(best.fitted), few), self._model.graph)
+        cut = best.fitted.quantized.record.get("cut_ranges", {})
+        order = affordable(worst_first(self._twins(best.fitted), few, cut), self._model.graph)
         count = fewest(len(order), lambda n: self._suffices(best, joined(order[:n])))
         while 0 < count <= len(order):
             yield best.fitted.patch + joined(order[:count])

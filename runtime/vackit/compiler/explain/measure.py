@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run both twins over images and sum up what every block loses. Nothing is kept per image."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,7 +91,11 @@ class Measurement:
 
 
 def measure(
-    twins: Twins, blocks: Sequence[Block], samples: Iterable[Sample], labels: Mapping[str, int]
+    twins: Twins,
+    blocks: Sequence[Block],
+    samples: Iterable[Sample],
+    labels: Mapping[str, int],
+    cut: Collection[str] = (),
 ) -> Measurement:
     """Run the twins over ``samples``, one at a time.
 
@@ -100,6 +104,7 @@ def measure(
         blocks: Theirs.
         samples: Per image its path and a batch of one as feeds.
         labels: True class by path; empty where they are not known.
+        cut: Values whose ends no reader tells apart: held against what is left of them.
     """
     floating = Runner(float_graph(twins, blocks), twins.where)
     integer = Runner(integer_graph(twins, blocks), twins.where)
@@ -110,28 +115,29 @@ def measure(
     for path, feeds in samples:
         wanted, got = {**floating(feeds), **feeds}, {**integer(feeds), **feeds}
         for block, sums in zip(blocks, statistics, strict=True):
-            _add(sums, block, wanted, got)
+            _add(sums, block, wanted, got, is_cut=block.value in cut)
         for name, noise in outputs.items():
             noise.add(wanted[name], got[name])
         scores.add(path, wanted[names[0]], got[names[0]], labels.get(path))
     return Measurement(statistics, outputs, scores, scores.num_images)
 
 
-def _add(sums: BlockStatistics, block: Block, wanted: Arrays, got: Arrays) -> None:
+def _add(sums: BlockStatistics, block: Block, wanted: Arrays, got: Arrays, *, is_cut: bool) -> None:
     value, alone = wanted[block.value], wanted[block.value + ALONE]
     flat = _per_channel(value)
     sums.add_range(flat)
-    sums.single.add(value, alone)
-    sums.channels.add(flat, _per_channel(alone))
+    told = np.clip(value, block.step.low, block.step.high) if is_cut and block.step else value
+    sums.single.add(told, alone)
+    sums.channels.add(_per_channel(told), _per_channel(alone))
     if block.weights is not None:
         sums.by_weights.add(flat, _per_channel(wanted[block.value + WEIGHTS]))
     result = got[block.codes]
     if block.step is not None:
         codes = wanted[block.value + CODES]
         sums.add_codes(value, codes, block.step)
-        sums.by_rounding.add(flat, _per_channel(block.step.real(codes)))
+        sums.by_rounding.add(_per_channel(told), _per_channel(block.step.real(codes)))
         result = block.step.real(result)
-    sums.entire.add(value, result)
+    sums.entire.add(told, result)
 
 
 def _per_channel(value: Floats) -> Floats:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Choose which nodes to leave in float, and how many of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import reduce
 
 import onnx
@@ -21,15 +21,16 @@ from vackit.console import progress
 MOST_IN_FLOAT = 0.5
 
 
-def worst_first(twins: Twins, few: Sequence[Sample]) -> list[Patch]:
+def worst_first(twins: Twins, few: Sequence[Sample], cut: Collection[str] = ()) -> list[Patch]:
     """Return for every block the nodes to leave in float for it, the worst block first.
 
     Args:
         twins: The graphs.
         few: What every block is measured by itself on.
+        cut: As for `measure`.
     """
     blocks = find_blocks(twins)
-    statistics = measure(twins, blocks, few, {}).blocks
+    statistics = measure(twins, blocks, few, {}, cut).blocks
     sensitivity = Sensitivity(twins, [feeds for _, feeds in few])
     noises = [
         sensitivity.of(block).sqnr_db for block in progress(blocks, "one by one", len(blocks))

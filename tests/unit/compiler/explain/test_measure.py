@@ -110,3 +110,15 @@ def test_runner_names_what_it_runs(twins: Twins) -> None:
     twins.floating.graph.node[0].op_type = "NoSuchOp"
     with pytest.raises(ModelError, match="NoSuchOp"):
         Runner(twins.floating, "mod")
+
+
+def test_measure_holds_a_value_that_was_cut_against_what_is_left_of_it() -> None:
+    twins = quantized(network(), narrower={"relu1": 0.5})
+    blocks = find_blocks(twins)
+    index = [block.name for block in blocks].index("conv1_Conv")
+    whole = measure(twins, blocks, feeds(), {}).blocks[index]
+    cut = measure(twins, blocks, feeds(), {}, {blocks[index].value: (0.0, 1.0)}).blocks[index]
+    # half of the range is gone: what is left is rounded to eight bits
+    assert whole.single.sqnr_db < 20 < 35 < cut.single.sqnr_db
+    assert whole.entire.sqnr_db < 20 < 35 < cut.entire.sqnr_db
+    assert cut.num_saturated == whole.num_saturated > 0
