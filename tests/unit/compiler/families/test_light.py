@@ -30,6 +30,8 @@ NAMES = (
     *("shufflenet", "squeezenet", "vgg19", "zfnet512"),
 )
 SIZE = 224
+# the widest layers hold nine weights of ten and nothing that the others do not test
+WIDEST, NARROWED = 4096, 256
 INT8_FLOOR = 25.0
 
 Compile = Callable[..., tuple[NDArray[Any], int | None]]
@@ -52,10 +54,12 @@ def seeded(model: onnx.ModelProto) -> onnx.ModelProto:
     shapes = {node.output[0]: values_of(known[node.input[0]]) for node in made}
     floats = {n: t.dims for n, t in known.items() if t.data_type == TensorProto.FLOAT and n in read}
     for name, shape in (shapes | floats).items():
-        values = _drawn(rng, tuple(int(n) for n in shape), *read[name], read)
+        sizes = tuple(NARROWED if n == WIDEST else int(n) for n in shape)
+        values = _drawn(rng, sizes, *read[name], read)
         tensor = known[name] if name in known else graph.initializer.add()
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float32), name))
     remove_nodes(graph, made)
+    del graph.value_info[:]
     last = graph.node[-1]
     if last.op_type == "Softmax":
         graph.output[0].name = last.input[0]
@@ -102,7 +106,8 @@ def test_build_of(
 ) -> None:
     model = seeded(light(name))
     want = original_output(model, pictures(SIZE))
-    for dtype in ("fp32", "fp16", "int8"):
+    # float32 is what the passes leave, above
+    for dtype in ("fp16", "int8"):
         got, max_batch = compile_model(model, dtype, SIZE)
         assert max_batch is None
         assert sqnr_db(got, want) > (INT8_FLOOR if dtype == "int8" else 50), dtype
