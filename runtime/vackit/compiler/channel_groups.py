@@ -30,7 +30,12 @@ Doubles = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
 # positive homogeneous: f(c x) = c f(x) for c > 0
-_HOMOGENEOUS = frozenset({"AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "Relu"})
+_HOMOGENEOUS = frozenset(
+    {
+        *("AveragePool", "GlobalAveragePool", "GlobalMaxPool", "LeakyRelu", "MaxPool", "PRelu"),
+        "Relu",
+    }
+)
 
 
 class ChannelGroups:
@@ -112,7 +117,7 @@ class ChannelGroups:
     def _bind(self, node: onnx.NodeProto) -> None:
         if node.output and node.output[0] in self._trace.moved:
             self._bind_moved(node)
-        elif node.op_type in _HOMOGENEOUS and len(node.output) == 1:
+        elif node.op_type in _HOMOGENEOUS and self._reads_one_value(node):
             self._unite(node.input[0], node.output[0])
         elif node.op_type == "Clip" and self._is_relu6(node):
             self._unite(node.input[0], node.output[0])
@@ -147,6 +152,10 @@ class ChannelGroups:
     def _is_relu6(self, node: onnx.NodeProto) -> bool:
         bounds = [self._known.get(name) for name in node.input[1:3]]
         return len(bounds) == 2 and bounds[0] is not None and values_of(bounds[0]).item() == 0.0
+
+    def _reads_one_value(self, node: onnx.NodeProto) -> bool:
+        """Tell whether all but the first input, a PRelu's slopes, are constant."""
+        return len(node.output) == 1 and all(name in self._known for name in node.input[1:])
 
     def _adds_channels(self, node: onnx.NodeProto) -> bool:
         sizes = {self._sizes.get(name) for name in (*node.input, *node.output)}

@@ -13,6 +13,7 @@ powers between leaving as is and making equal are Xiao et al. 2022's, arXiv:2211
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 
 import numpy as np
 import onnx
@@ -33,6 +34,8 @@ Numbers = NDArray[np.int64]
 # (all of it trusts the extremes of a few samples: ShuffleNetV2 x0.5 lost 1.1 dB by it)
 _ACTIVATION_POWERS = (0.0, 0.25, 0.5, 0.75)
 _WEIGHT_POWERS = (0.0, 0.5, 1.0)
+# times the middle channel's range: what reaches further is brought down to that
+_OUTLIERS = (np.inf, 4.0)
 # a channel that hardly moves over the samples may move elsewhere: no more than this
 LARGEST = 64.0
 # a Clip's limit may come down to this many times the largest value seen
@@ -174,14 +177,16 @@ def _candidates(
     noise: NoiseModel,
     per_channel: bool,
 ) -> Iterator[Doubles]:
-    use = noise.use[members]
+    every = noise.use[members]
     balance = np.ones(len(members)) if per_channel else noise.balance(members, factors)
     for by_weight in (0.0,) if per_channel else _WEIGHT_POWERS:
-        for by_range in _ACTIVATION_POWERS:
-            wanted = use**-by_range * balance**by_weight
-            wanted = wanted / (wanted[np.argmax(use)] or 1.0)
+        for by_range, outlier in product(_ACTIVATION_POWERS, _OUTLIERS):
+            # a few channels far above the others come down to the others' first
+            use = np.minimum(every, outlier * np.median(every))
+            wanted = use / every * use**-by_range * balance**by_weight
+            wanted = wanted / (wanted[np.argmax(every)] or 1.0)
             wanted = np.clip(wanted, 1 / LARGEST, LARGEST)
-            capped = np.clip(wanted, 1.0, np.maximum(1.0, 1.0 / use))
+            capped = np.clip(wanted, 1.0, np.maximum(1.0, 1.0 / every))
             candidate = factors.copy()
             candidate[members] = np.where(groups.capped[members], capped, wanted)
             yield candidate

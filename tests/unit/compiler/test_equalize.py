@@ -34,6 +34,9 @@ def _spread_chain(activation: str = "Relu", factor: float = 30.0) -> onnx.ModelP
         build.weight("zero", np.array(0, np.float32))
         build.weight("six", np.array(6, np.float32))
         build.add("Clip", ["a", "zero", "six"], "b")
+    elif activation == "PRelu":
+        build.weight("slope", np.linspace(-0.1, 0.4, 8, dtype=np.float32).reshape(8, 1, 1))
+        build.add("PRelu", ["a", "slope"], "b")
     else:
         build.add(activation, ["a"], "b")
     build.conv("b", "c", (8, 8), group=8)
@@ -138,6 +141,37 @@ def test_equalize_evens_out_the_ranges_of_channels() -> None:
     assert equalize(model, place(model), _samples(), "m", per_channel=True) >= 1
     after = np.abs(_weights(model, "a.weight")).max(axis=(1, 2, 3))
     assert after.max() / after.min() < 0.5 * before.max() / before.min()
+
+
+@pytest.mark.parametrize("activation", ["LeakyRelu", "PRelu"])
+def test_equalize_goes_through_leaky_activations(activation: str, run: Run) -> None:
+    original = _spread_chain(activation)
+    model = copy_model(original)
+    assert equalize(model, place(model), _samples(), "m", per_channel=True) >= 1
+    weights = [np.abs(_weights(m, "a.weight")).max(axis=(1, 2, 3)) for m in (original, model)]
+    spread = [largest.max() / np.median(largest) for largest in weights]
+    assert spread[1] < 0.5 * spread[0]
+    # float32 products of powers that are not of two
+    assert _largest_difference(original, model, run) < 1e-5
+
+
+def test_groups_fix_what_computed_slopes_multiply() -> None:
+    build = Builder()
+    build.conv("input", "a", (3, 8))
+    build.conv("input", "slopes", (3, 8))
+    build.add("PRelu", ["a", "slopes"], "b")
+    build.conv("b", "output", (8, 4), kernel=1)
+    groups = ChannelGroups(build.model(IMAGE, {"output": ("N", 4, 8, 8)}))
+    for name in ("a", "slopes", "b"):
+        assert groups.fixed[groups.values[name]].all()
+
+
+def test_equalize_brings_a_lone_loud_channel_down_to_the_others() -> None:
+    model = _spread_chain(factor=60.0)
+    equalize(model, place(model), _samples(), "m", per_channel=True)
+    after = np.abs(_weights(model, "a.weight")).max(axis=(1, 2, 3))
+    # the power of three quarters alone leaves 2.7
+    assert after[0] < 2 * np.median(after)
 
 
 def test_equalize_leaves_even_channels_as_they_are_behind_a_fixed_value() -> None:
