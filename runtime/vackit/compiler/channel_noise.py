@@ -8,6 +8,7 @@ corrected afterwards, so that only the variance of the inputs multiplies a weigh
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -57,11 +58,11 @@ def measure_channels(
     for sample in samples:
         made = run(session, {name: sample[name] for name in read}, where) if session else {}
         for name in names:
-            values = made.get(name, sample.get(name)).astype(np.float64)  # type: ignore[union-attr]
-            planes = np.moveaxis(values, 1, 0).reshape(values.shape[1], -1)
-            lows[name].append(planes.min(axis=1))
-            highs[name].append(planes.max(axis=1))
-            sums[name].append((planes.mean(axis=1), (planes**2).mean(axis=1)))
+            values = made.pop(name) if name in made else sample[name]
+            low, high, mean, square = _of_channels(values)
+            lows[name].append(low)
+            highs[name].append(high)
+            sums[name].append((mean, square))
     result = {}
     for name in names:
         mean, square = np.mean(sums[name], axis=0)
@@ -72,6 +73,13 @@ def measure_channels(
             np.maximum(square - mean**2, 0),
         )
     return result
+
+
+def _of_channels(values: NDArray[Any]) -> tuple[Doubles, Doubles, Doubles, Doubles]:
+    """Return the extremes of the channels, their means and those of their squares."""
+    planes = np.moveaxis(values.astype(np.float64), 1, 0).reshape(values.shape[1], -1)
+    low, high, mean = planes.min(axis=1), planes.max(axis=1), planes.mean(axis=1)
+    return low, high, mean, np.square(planes, out=planes).mean(axis=1)
 
 
 class NoiseModel:
@@ -177,13 +185,27 @@ class NoiseModel:
         """Return noise to signal at a node's output, over all of its channels."""
         into, out = self._groups.factors_of(node, factors)
         original = self._weights[node.name]
-        weight = original * out / into
+        # in place: a classifier's weights are among the largest arrays of a build
+        weight = original * out
+        weight /= into
         reach = self._groups.reach_of(node, np.abs(weight))[0]
         steps = np.maximum(reach if self._per_channel else reach.max(), _TINY) / self._limit
         steps = np.broadcast_to(steps, (out.size,)).reshape(out.shape)
-        wrong = weight - np.rint(weight / steps) * steps
+        wrong = weight / steps
+        np.rint(wrong, out=wrong)
+        wrong *= steps
+        np.subtract(weight, wrong, out=wrong)
         variance = self._groups.spread(node, self._channels[node.input[0]].variance)
-        by_weight = (wrong * into / out) ** 2 * variance
-        by_input = (weight / out * self._step(node.input[0], factors)) ** 2 / 12
-        signal = (original**2 * variance).sum()
-        return float((by_weight.sum() + by_input.sum()) / max(signal, _TINY))
+        wrong *= into
+        wrong /= out
+        by_weight = np.square(wrong, out=wrong)
+        by_weight *= variance
+        by_input = weight
+        by_input /= out
+        by_input *= self._step(node.input[0], factors)
+        np.square(by_input, out=by_input)
+        by_input /= 12
+        noise = by_weight.sum() + by_input.sum()
+        signal = np.square(original, out=by_input)
+        signal *= variance
+        return float(noise / max(signal.sum(), _TINY))

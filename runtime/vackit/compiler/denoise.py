@@ -51,16 +51,19 @@ def _group(half: Half, number: int) -> Half:
 
 
 def _denoised(weight: Doubles, one: Half, other: Half) -> Doubles:
-    both = Half((one.covariance + other.covariance) / 2, (one.noise + other.noise) / 2)
     share = _share(weight, ((_change(weight, one), other), (_change(weight, other), one)))
-    return np.asarray(weight + share[:, np.newaxis] * _change(weight, both))
+    covariance, noise = one.covariance + other.covariance, one.noise + other.noise
+    covariance /= 2
+    noise /= 2
+    return np.asarray(weight + share[:, np.newaxis] * _change(weight, Half(covariance, noise)))
 
 
 def _change(weight: Doubles, half: Half) -> Doubles:
     ridge = _RIDGE * float(np.diag(half.covariance).mean())
     if ridge <= 0:  # nothing varies
         return np.zeros_like(weight)
-    damped = half.covariance + ridge * np.eye(len(half.covariance))
+    damped = half.covariance.copy()
+    damped[np.diag_indices_from(damped)] += ridge
     return np.asarray(-np.linalg.solve(damped, (weight @ half.noise).T).T)
 
 

@@ -81,22 +81,26 @@ class _Sums:
         across, size = quantized.transpose(0, 2, 1), quantized.shape[1]
         self.count += quantized.shape[2]
         self.total = self.total + quantized.sum(axis=2)
+        # added in place: these are the largest matrices of a build
         if size <= MAX_WINDOW:
-            self.squares = self.squares + quantized @ across
+            self.squares += quantized @ across
         else:
-            self.squares = self.squares + (quantized * quantized).sum(axis=2)
+            self.squares += (quantized * quantized).sum(axis=2)
         if size <= MAX_NOISE_WINDOW:
             self.noise_total = self.noise_total + noise.sum(axis=2)
-            self.noise = self.noise + noise @ across
+            self.noise += noise @ across
 
     def half(self) -> Half:
-        """Return them about the means."""
+        """Return them about the means; they are used up."""
         mean = np.asarray(self.total) / self.count
-        noise = np.asarray(self.noise_total) / self.count
-        return Half(
-            np.asarray(self.squares) / self.count - mean[:, :, np.newaxis] * mean[:, np.newaxis],
-            np.asarray(self.noise) / self.count - noise[:, :, np.newaxis] * mean[:, np.newaxis],
-        )
+        noise_mean = np.asarray(self.noise_total) / self.count
+        squares, noise = np.asarray(self.squares), np.asarray(self.noise)
+        self.squares = self.noise = 0.0
+        squares /= self.count
+        squares -= mean[:, :, np.newaxis] * mean[:, np.newaxis]
+        noise /= self.count
+        noise -= noise_mean[:, :, np.newaxis] * mean[:, np.newaxis]
+        return Half(squares, noise)
 
 
 class MomentSums:
@@ -115,7 +119,9 @@ class MomentSums:
 
     def add(self, quantized: Doubles, float_: Doubles) -> None:
         """Add one sample: inputs in quantization steps, zero at zero."""
-        outer, inner = self._windows(np.rint(float_ * _GRID)), self._windows(quantized)
+        on_grid = float_ * _GRID
+        outer = self._windows(np.rint(on_grid, out=on_grid))
+        inner = self._windows(quantized)
         groups = attribute(self._node, "group", 1)
         some = _picked(inner, groups)
         self._sums[len(self._quantized) % 2].add(some, some - _picked(outer, groups) / _GRID)
@@ -124,17 +130,19 @@ class MomentSums:
         self._float.append(outer.sum(axis=(3, 4)).reshape(groups, -1) / (_GRID * positions))
 
     def moments(self) -> Moments:
-        """Return the moments of all samples so far, of which there is at least one."""
+        """Return the moments of all samples, of which there is at least one; used up by it."""
         even, odd = self._sums
         count = even.count + odd.count
         mean = np.asarray(even.total + odd.total) / count
-        squares = np.asarray(even.squares + odd.squares) / count
+        squares = np.asarray(even.squares + odd.squares)
+        squares /= count
         covariance: Doubles | None = None
         halves: tuple[Half, ...] = ()
         if squares.ndim == 2:
             variance = squares - mean * mean
         else:
-            covariance = squares - mean[:, :, np.newaxis] * mean[:, np.newaxis, :]
+            covariance = squares
+            covariance -= mean[:, :, np.newaxis] * mean[:, np.newaxis, :]
             variance = np.diagonal(covariance, axis1=1, axis2=2)
             if odd.count and covariance.shape[1] <= MAX_NOISE_WINDOW:
                 halves = (even.half(), odd.half())

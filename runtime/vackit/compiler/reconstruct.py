@@ -11,6 +11,7 @@ Source of the correction of the bias: Nagel et al. 2019, arXiv:1906.04721, secti
 and for taking it from samples appendix D.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from onnx import numpy_helper
 
 from vackit.compiler.denoise import denoised
 from vackit.compiler.graph import constants, producers, values_of
+from vackit.compiler.memory import give_back
 from vackit.compiler.moments import Moments, MomentSums
 from vackit.compiler.placement import WEIGHTED, Placement
 from vackit.compiler.qdq import Scales, channel_axis
@@ -70,11 +72,17 @@ def reconstruct(
     target = _Target(model, limit)
     compensated = 0
     for node in walk.stops(nodes, samples):
-        weight = values_of(known[node.input[1]])
-        scale = scales[node.input[0]]
-        moments = _moments(walk, node, weight.shape, scale, names)
+        shape, scale = tuple(known[node.input[1]].dims), scales[node.input[0]]
+        moments = _moments(walk, node, shape, scale, names)
         compensated += has_rank(moments)
-        target.refit(node, weight, _rows(node, known), moments, scale.scale)
+        rows = _rows(node, known)
+        wanted = denoised(rows.weight, moments) if has_rank(moments) else rows.weight
+        # they are large, and rounding needs room
+        moments = dataclasses.replace(moments, halves=())
+        give_back()
+        target.refit(node, rows, wanted, moments, scale.scale)
+        del moments
+        give_back()
     return {"corrected_biases": len(nodes), "compensated_weights": compensated}
 
 
@@ -88,8 +96,11 @@ def _moments(
     sums = MomentSums(node, shape)
     name = node.input[0]
     for floats, integers in zip(walk.floats, walk.integers, strict=True):
-        steps = integers[names[name]].astype(np.float64) - scale.zero_point
-        sums.add(steps, floats[name].astype(np.float64) / scale.scale)
+        steps = integers[names[name]].astype(np.float64)
+        steps -= scale.zero_point
+        unrounded = floats[name].astype(np.float64)
+        unrounded /= scale.scale
+        sums.add(steps, unrounded)
     return sums.moments()
 
 
@@ -103,13 +114,13 @@ class _Target:
     def refit(
         self,
         node: onnx.NodeProto,
-        weight: NDArray[np.float32],
         rows: Rows,
+        wanted: Doubles,
         moments: Moments,
         input_scale: float,
     ) -> None:
+        """Store the integers that come closest to ``wanted``, and a bias for ``rows``."""
         values, steps, _ = self._makers[self._nodes[node.name].input[1]].input
-        wanted = denoised(rows.weight, moments) if has_rank(moments) else rows.weight
         scale = _scale(
             Rows(wanted, rows.bias),
             values_of(self._known[steps]),
@@ -120,8 +131,8 @@ class _Target:
         self._set(steps, scale)
         every = np.broadcast_to(scale, (len(wanted),)).astype(np.float64)
         rounded = _rounded(wanted, every, moments, self._limit)
-        axis = channel_axis(node)
-        shape = np.moveaxis(weight, axis, 0).shape
+        axis, shape = channel_axis(node), list(self._known[values].dims)
+        shape.insert(0, shape.pop(axis))
         integers = np.moveaxis(rounded.reshape(shape), 0, axis).astype(np.int8)
         self._set(values, integers)
         shift = settled_shift(

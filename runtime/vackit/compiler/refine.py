@@ -10,6 +10,7 @@ import onnx
 from vackit.compiler.calibration.images import CalibrationSet
 from vackit.compiler.equalize import equalize
 from vackit.compiler.graph import add_constant, constants
+from vackit.compiler.memory import give_back
 from vackit.compiler.placement import Placement
 from vackit.compiler.qdq import Scales, channel_axis
 from vackit.compiler.quantize import WEIGHT_MAX
@@ -43,6 +44,7 @@ class Refinement:
     def before(self, model: onnx.ModelProto, placement: Placement, *, per_channel: bool) -> None:
         """Change the float model in place; its outputs stay."""
         _give_biases(model, placement)
+        give_back()
         self.record["equalized_sets"] = equalize(
             model,
             placement,
@@ -51,6 +53,7 @@ class Refinement:
             per_channel=per_channel,
             limit=self._limit,
         )
+        give_back()
 
     def after(
         self, twin: onnx.ModelProto, model: onnx.ModelProto, placement: Placement, scales: Scales

@@ -100,6 +100,9 @@ def to_steps(weight: Doubles, scale: Doubles, limit: int = WEIGHT_MAX) -> Double
 def _inverse_factor(covariance: Doubles) -> Doubles:
     """Return the upper triangle U with U' U = inverse of the damped covariance."""
     mean = float(np.diag(covariance).mean())
-    damped = covariance + (DAMPING * mean if mean > 0 else 1.0) * np.eye(len(covariance))
+    damped = covariance.copy()
+    damped[np.diag_indices_from(damped)] += DAMPING * mean if mean > 0 else 1.0
     inverse = np.linalg.inv(damped)
-    return np.asarray(np.linalg.cholesky((inverse + inverse.T) / 2).T)
+    inverse = inverse + inverse.T
+    inverse /= 2
+    return np.asarray(np.linalg.cholesky(inverse).T)

@@ -10,6 +10,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from vackit.compiler.dynamic import example_sizes
+from vackit.compiler.memory import give_back
 from vackit.errors import ModelError
 
 Arrays = dict[str, NDArray[Any]]
@@ -37,9 +38,13 @@ def open_session(
     options.enable_mem_pattern = False
     source = model if isinstance(model, str) else model.SerializeToString()
     try:
-        return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises a dozen unrelated classes
         raise ModelError(f"ONNX Runtime does not load it: {_words(error)}", where=where) from error
+    # loading takes several copies of the weights
+    del source
+    give_back()
+    return session
 
 
 def run(session: ort.InferenceSession, feeds: Mapping[str, NDArray[Any]], where: object) -> Arrays:

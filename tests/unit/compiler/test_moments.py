@@ -93,8 +93,9 @@ def test_moments_do_not_depend_on_the_order_of_samples() -> None:
     for first, second in zip(samples, samples[::-1], strict=True):
         one.add(first, first * 0.99)
         other.add(second, second * 0.99)
-    np.testing.assert_array_equal(_covariance(one.moments()), _covariance(other.moments()))
-    np.testing.assert_array_equal(one.moments().float, other.moments().float[::-1])
+    found, turned = one.moments(), other.moments()
+    np.testing.assert_array_equal(_covariance(found), _covariance(turned))
+    np.testing.assert_array_equal(found.float, turned.float[::-1])
 
 
 def test_moments_of_a_wide_window_keep_its_variances_alone() -> None:

@@ -25,6 +25,7 @@ from vackit.compiler.calibration.ranges import Ranges, ranges_of
 from vackit.compiler.calibration.statistics import Statistics, samples_per_image
 from vackit.compiler.calibration.table import TABLE_VERSION, method, value_rows
 from vackit.compiler.emit import signature
+from vackit.compiler.memory import give_back
 from vackit.config.build import Quantize
 from vackit.console import progress
 
@@ -73,6 +74,7 @@ def calibrate(
         CalibrationError: The set cannot be read, or holds or makes NaN or infinity.
     """
     state = _statistics(model, names, images, where, use_cache)
+    give_back()
     notes = _notes(model, names, images, state)
     for note in notes:
         logger.warning("%s: %s", where, note)
