@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
-from tests.explain_networks import network, quantized
+from tests.explain_networks import CHANNELS, network, quantized
 
 from vackit.compiler.explain.blocks import find_blocks, find_steps
 from vackit.compiler.explain.twins import Twins
@@ -43,7 +43,7 @@ def test_find_blocks_reads_what_integers_stand_for(per_channel: bool) -> None:
     weights = block.weights
     assert weights is not None
     assert weights.axis == (0 if per_channel else None)
-    assert weights.scale.shape == ((8,) if per_channel else ())
+    assert weights.scale.shape == ((CHANNELS,) if per_channel else ())
     np.testing.assert_array_equal(
         weights.floating, values_of(constants(model.graph)["conv0.weight"])
     )

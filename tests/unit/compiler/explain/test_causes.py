@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import helper
-from tests.explain_networks import change, feeds, loud_channel, network, quantized
+from tests.explain_networks import CHANNELS, change, feeds, loud_channel, network, quantized
 
 from vackit.compiler.explain.blocks import Block, Step, Weights, find_blocks
 from vackit.compiler.explain.causes import find_causes
@@ -80,7 +80,7 @@ def test_find_causes_names_an_outlier_weight(per_channel: bool) -> None:
 def test_find_causes_names_weights_that_are_not_the_models() -> None:
     twins = quantized(network())
     tensor = next(t for t in twins.integer.graph.initializer if t.name == "conv3.weight/int8")
-    values = np.frombuffer(tensor.raw_data, np.int8).reshape(8, -1).copy()
+    values = np.frombuffer(tensor.raw_data, np.int8).reshape(CHANNELS, -1).copy()
     values[4] = -values[4]
     tensor.raw_data = values.tobytes()
     evidence = _evidence(twins, "conv3_Conv")
