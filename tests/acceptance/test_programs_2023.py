@@ -238,6 +238,67 @@ zeros = np.zeros_like(ids)
 print([out.tolist() for out in model.run([ids, zeros, mask, mask, mask, mask], 4)])
 """
 
+OUTLINE = """
+import ctypes, sys, threading
+import numpy as np
+import vacl_stream, vaststream
+
+vs = vaststream.vast_stream()
+image = np.zeros((3, 20, 30), np.uint8)
+
+
+def start(function):
+    info = {{"model_name": "named", "model_dynamic_json": "deploy/named_module_info.json"}}
+    kept_by_nobody = vaststream.output_callback_type(function)
+    return vacl_stream.create_vaststream(0, "crop.json", info, kept_by_nobody, 0, 1)
+
+
+def submit(stream, input_id):
+    ddr = stream.copy_data_to_device(image, image.nbytes)
+    stream.run_stream_dynamic([np.uint64(ddr)], image.shape[1:], input_id)
+
+{body}
+"""
+
+NO_WAIT = """
+def callback(output_description, ulOutPointerArray, ulArraySize, user_data_ptr):
+    info = ctypes.cast(user_data_ptr, ctypes.POINTER(vacl_stream.StreamInfo)).contents
+    out = vs.stream_get_stream_output(info.model_name, ulOutPointerArray, ulArraySize)
+    print(output_description.contents.input_id, info.model_name, [len(out), len(out[0][0])])
+
+
+def main():
+    stream = start(callback)
+    for i in range(40):
+        submit(stream, i)
+
+
+main()
+sys.exit(3)
+"""
+
+LOST_IN_A_THREAD = """
+events = {0: threading.Event()}
+
+
+def callback(output_description, ulOutPointerArray, ulArraySize, user_data_ptr):
+    events[output_description.contents.input_id].set()
+
+
+def work(i):
+    submit(stream, i)
+    events.get(i, threading.Event()).wait()
+    print("got", i)
+
+
+stream = start(callback)
+threads = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
 HALF = {"meanr": 14336, "meang": 14336, "meanb": 14336, "stdr": 13312, "stdg": 13312,
         "stdb": 13312}  # fmt: skip
 CROP_FORM_A = {
@@ -389,6 +450,24 @@ def test_a_program_that_waits_for_a_lost_result_ends_with_an_error() -> None:
     assert done.stderr.rstrip().endswith(
         "the callback raised AttributeError for input 0; its result is lost"
     )
+
+
+def test_threads_that_wait_for_a_lost_result_do_not_keep_the_program() -> None:
+    write_tiny_artifact(Path("deploy/mod"), "identity")
+    Path("threads.py").write_text(OUTLINE.format(body=LOST_IN_A_THREAD))
+    done = runstream("threads.py")
+    assert (done.returncode, done.stdout) == (1, "got 0\n")
+    assert done.stderr.rstrip().endswith(
+        "the callback raised KeyError for input 1; its result is lost"
+    )
+
+
+def test_a_program_that_ends_without_a_wait_gets_its_results_and_its_exit_code() -> None:
+    write_tiny_artifact(Path("deploy/mod"), "identity")
+    Path("nowait.py").write_text(OUTLINE.format(body=NO_WAIT))
+    done = runstream("nowait.py")
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout == "".join(f"{i} named [1, 192]\n" for i in range(40))
 
 
 def test_the_documented_program_runs_as_it_stands(repo_root: Path) -> None:

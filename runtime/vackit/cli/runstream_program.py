@@ -4,6 +4,8 @@
 import os
 import runpy
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -14,6 +16,8 @@ from vackit.errors import VackitError
 
 if TYPE_CHECKING:
     from vackit.compat.vacl_stream.delivery import Loss
+
+_GRACE_S = 3.0
 
 
 def execute(path: Path, argv: list[str], verbose: int, name: str = "__main__") -> int:
@@ -74,6 +78,25 @@ def _ended(body: Callable[[], None], verbose: int) -> int:
     if code:
         _wake_readers()
     return code
+
+
+def end_stuck_threads(code: int) -> None:
+    """End the process where threads of a failed program wait for results that are lost.
+
+    Nothing wakes them, and the interpreter would wait for them for ever; those that do go on
+    have a few seconds to end.
+    """
+    if not code or not _losses():
+        return
+    main = threading.main_thread()
+    threads = [each for each in threading.enumerate() if each is not main and not each.daemon]
+    deadline = time.monotonic() + _GRACE_S
+    for thread in threads:
+        thread.join(max(deadline - time.monotonic(), 0.0))
+    if any(thread.is_alive() for thread in threads):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _losses() -> "list[Loss]":
