@@ -171,7 +171,7 @@ def test_build_refuses_to_replace_another_artifact(project: Path, vamc: Run) -> 
         (["dataset.path=nowhere"], "nowhere: the calibration set: no such folder"),
         (["dataset.sampler.suffix=JPEG"], "no files ending in .JPEG (6 files seen"),
         (["backend.dtype=int7"], "backend.dtype: 'int7'"),
-        (["backend.quantize.skip_conv_layers=[3]"], "'3' is no Conv node"),
+        (["backend.quantize.skip_conv_layers=[3]"], "'3' is no node of the model"),
         (["frontend.shape.input=[1,3,16,16]"], "but the model takes"),
     ],
     ids=["checkpoint", "type", "mode", "dataset", "suffix", "dtype", "skip", "shape"],
