@@ -8,6 +8,7 @@ import onnx
 from vackit.compiler.layout.arrange import padded_to
 from vackit.compiler.layout.relay import ADDED, relay, unfit
 from vackit.compiler.passes.base import Pass
+from vackit.compiler.passes.remove_dead import RemoveDead
 
 # int8 kernels of x86 CPUs work on 16 channels at a time
 MULTIPLE = 16
@@ -30,6 +31,7 @@ class PadChannels(Pass):
     """
 
     name: ClassVar[str] = "pad_channels"
+    removes: ClassVar[frozenset[str]] = RemoveDead.removes
     adds: ClassVar[frozenset[str]] = ADDED
 
     def precondition(self, model: onnx.ModelProto) -> str:
@@ -38,4 +40,8 @@ class PadChannels(Pass):
 
     def apply(self, model: onnx.ModelProto) -> int:
         """Pad; return how many convolutions and reads changed."""
-        return relay(model, padded_to(MULTIPLE, MAX_GROWTH, MOST_GROWTH))
+        changes = relay(model, padded_to(MULTIPLE, MAX_GROWTH, MOST_GROWTH))
+        if changes:
+            # a shuffle that is left behind, read by nobody, still counts on the old width
+            RemoveDead().apply(model)
+        return changes

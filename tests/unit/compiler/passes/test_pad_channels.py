@@ -54,3 +54,20 @@ def test_pad_channels_pads_where_kernels_gain(channels: int, depthwise: bool, pa
     want, got = (open_session(m, "test").run(None, {"input": x})[0] for m in (model, changed))
     # sums in another order
     np.testing.assert_allclose(got, want, atol=1e-5)
+
+
+def test_pad_channels_leaves_no_shuffle_behind_that_counts_on_the_old_width() -> None:
+    b = GraphBuilder(13, batch_norm=False)
+    x = b.conv("input", 3, 6)
+    x = b.node("Reshape", [x, b.constant([-1, 2, 3, 8, 8])])
+    x = b.node("Transpose", [x], perm=[0, 2, 1, 3, 4])
+    x = b.node("Reshape", [x, b.constant([-1, 6, 8, 8])])
+    y = b.node("Flatten", [b.node("GlobalAveragePool", [x])])
+    y = b.node("Gemm", [y, b.weight((5, 6), 6)], transB=1)
+    model = b.model({"input": ["N", 3, 8, 8]}, {"output": (y, ["N", 5])})
+    changed = copy_model(model)
+    assert PadChannels().apply(changed) > 0
+    assert "Reshape" not in {node.op_type for node in changed.graph.node}
+    image = np.random.default_rng(0).standard_normal((2, 3, 8, 8)).astype(np.float32)
+    want, got = (open_session(m, "test").run(None, {"input": image})[0] for m in (model, changed))
+    np.testing.assert_allclose(got, want, atol=1e-5)
