@@ -39,6 +39,7 @@ def execute(path: Path, argv: list[str], verbose: int, name: str = "__main__") -
     sys.modules[name] = module
 
     def body() -> None:
+        # the user's own program, named on the command line: running it is the command
         exec(compile(path.read_bytes(), absolute, "exec", dont_inherit=True), module.__dict__)
 
     return _ended(body, verbose)

@@ -74,6 +74,7 @@ def _load(path: Path, source: bytes) -> ModuleType:
     # dataclasses with postponed annotations look their module up
     sys.modules[name] = module
     try:
+        # the caller had the user's word for it: --allow_code, or the file itself as an option
         exec(compile(source, str(path), "exec"), module.__dict__)
     except Exception as error:
         raise DataError(

@@ -2,6 +2,7 @@
 """A dynamic detector: each picture has a size of its own in the model."""
 
 import argparse
+import ast
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ parser.add_argument("files", nargs="+")
 args = parser.parse_args()
 assert vsx.set_device(0) == 0
 model = vsx.Model(args.module_info)
-model.set_input_shape([eval(args.max_input_shape)])
+model.set_input_shape([ast.literal_eval(args.max_input_shape)])
 model.set_batch_size(2)
 model_op = vsx.ModelOperator(model)
 graph = vsx.Graph(vsx.GraphOutputType.GRAPH_OUTPUT_TYPE_NCHW_DEVICE)

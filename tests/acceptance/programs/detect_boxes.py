@@ -2,6 +2,7 @@
 """A detector whose artifact ends in the suppression of boxes; one picture, many, profile."""
 
 import argparse
+import ast
 import os
 import sys
 
@@ -37,7 +38,7 @@ parser.add_argument("--profile", action="store_true")
 parser.add_argument("files", nargs="+")
 args = parser.parse_args()
 
-(device_id,) = eval(args.device_ids)
+(device_id,) = ast.literal_eval(args.device_ids)
 detector = Detector(args.model_prefix, args.vdsp_params, args.batch_size, device_id, args.hw_config)
 mats = [cv2.imread(path) for path in args.files]
 assert detector.process(mats) == [detector.process(mat) for mat in mats]

@@ -309,6 +309,7 @@ def test_a_callback_may_submit_more_than_the_window_holds() -> None:
 
 def test_star_import_brings_what_programs_use_without_importing() -> None:
     names: dict[str, Any] = {}
+    # inside a function the statement exists in this form only
     exec("from vackit.compat.vaststream import *", names)
     assert names["vast_stream"] is vaststream.vast_stream
     assert names["cast"] is ctypes.cast
