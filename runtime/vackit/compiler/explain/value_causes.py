@@ -62,39 +62,31 @@ def _is_drowned(statistics: BlockStatistics) -> bool:
 
 def concat_mismatch(evidence: Evidence) -> Cause | None:
     """Tell a Concat of ranges far apart."""
-    block = evidence.block
-    if block.op_type != "Concat":
-        return None
-    widths = {
-        name: _width(evidence.ranges[name]) for name in block.inputs if name in evidence.ranges
-    }
-    if len(widths) < 2 or min(widths.values()) == 0:
-        return None
-    widest, narrowest = max(widths, key=widths.__getitem__), min(widths, key=widths.__getitem__)
-    if widths[widest] < MUCH * widths[narrowest]:
-        return None
-    return Cause(
-        "concat_mismatch",
-        f"joins ranges far apart: '{widest}' spans {widths[widest]:.4g}, '{narrowest}' "
-        f"{widths[narrowest]:.4g} ({ratio_text(widths[widest], widths[narrowest])})",
-    )
+    widths = {name: _width(bounds) for name, bounds in evidence.ranges.items()}
+    return _joined_apart(evidence, "concat_mismatch", "ranges", "spans", widths)
 
 
 def concat_scales(evidence: Evidence) -> Cause | None:
     """Tell a Concat of values that are rounded with scales far apart."""
+    scales = {name: step.scale for name, step in evidence.steps.items()}
+    return _joined_apart(evidence, "mismatched_scales", "scales", "has", scales)
+
+
+def _joined_apart(
+    evidence: Evidence, kind: str, what: str, verb: str, sizes: dict[str, float]
+) -> Cause | None:
+    """Tell a Concat of which some input's size is `MUCH` times another's."""
     block = evidence.block
-    if block.op_type != "Concat":
+    inputs = [name for name in block.inputs if name in sizes]
+    if block.op_type != "Concat" or len(inputs) < 2:
         return None
-    scales = {name: evidence.steps[name].scale for name in block.inputs if name in evidence.steps}
-    if len(scales) < 2:
-        return None
-    coarsest, finest = max(scales, key=scales.__getitem__), min(scales, key=scales.__getitem__)
-    if scales[coarsest] < MUCH * scales[finest]:
+    largest, least = max(inputs, key=sizes.__getitem__), min(inputs, key=sizes.__getitem__)
+    if sizes[least] == 0 or sizes[largest] < MUCH * sizes[least]:
         return None
     return Cause(
-        "mismatched_scales",
-        f"joins scales far apart: '{coarsest}' has {scales[coarsest]:.4g}, '{finest}' "
-        f"{scales[finest]:.4g} ({ratio_text(scales[coarsest], scales[finest])})",
+        kind,
+        f"joins {what} far apart: '{largest}' {verb} {sizes[largest]:.4g}, '{least}' "
+        f"{sizes[least]:.4g} ({ratio_text(sizes[largest], sizes[least])})",
     )
 
 
