@@ -169,10 +169,11 @@ def _ours(mode: str, path: Path, images: int) -> Callable[[], None]:
     model = onnx.load(path)
     groups = place(model).groups
     names = [name for name, group in groups.items() if name == group]
-    collector = Collector(model, names, path)
+    samples_each = samples_per_image(images)
+    collector = Collector(model, names, path, samples=samples_each)
 
     def work() -> None:
-        state = State(Statistics(len(names), samples_per_image(images)))
+        state = State(Statistics(len(names), samples_each))
         feeds = ((str(i), {"input": sample}) for i, sample in enumerate(samples(images)))
         collector.collect(feeds, images, state)
         total = state.total

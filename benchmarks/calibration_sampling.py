@@ -60,7 +60,7 @@ def sampling(name: str, args: argparse.Namespace) -> dict[str, Any]:
         state = State(Statistics(len(names), samples))
         paths = spread(list_images(args.calib), args.num_calib)
         feeds = ((str(path), {"input": pipeline(path)[np.newaxis]}) for path in paths)
-        Collector(model, names, name).collect(feeds, len(paths), state)
+        Collector(model, names, name, samples=samples).collect(feeds, len(paths), state)
         totals.append(state.total)
     result = {}
     for mode in CALIBRATE_MODES:

@@ -133,7 +133,7 @@ def _collect(
     state: State,
     cache: StatisticsCache | None,
 ) -> None:
-    collector = Collector(model, names, where)
+    collector = Collector(model, names, where, samples=state.total.samples)
     done = state.total.num_images
     samples = progress(images.starting_at(done), "calibrating", len(images) - done)
     if cache is None:

@@ -19,8 +19,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from vackit.compiler.calibration.statistics import UNBOUNDED, Bounds, Statistics
-from vackit.compiler.graph import constants, copy_model, values_of
+from vackit.compiler.calibration.statistics import MOST, Statistics
+from vackit.compiler.calibration.taps import Arrays, Tap, tap
 from vackit.compiler.running import open_session, run
 from vackit.errors import CalibrationError
 
@@ -65,6 +65,7 @@ class Collector:
         model: float32; left as it is.
         names: Values of its main graph, inputs included.
         where: What to name when the model itself does not run.
+        samples: Elements of a value that its histogram takes of one image, as the states'.
         workers: Images that run at a time; None: `default_workers`.
         interval: Images between two saves.
     """
@@ -75,17 +76,17 @@ class Collector:
         names: Sequence[str],
         where: object,
         *,
+        samples: int = MOST,
         workers: int | None = None,
         interval: int = INTERVAL,
     ) -> None:
         self._names = tuple(names)
-        known = bounds_of(model.graph)
-        self._bounds = [known.get(name, UNBOUNDED) for name in names]
         self._where = where
         self._workers = workers or default_workers()
         self._interval = interval
         self._num_started = 0
-        self._session = open_session(with_outputs(model, names), where, threads=1)
+        tapped, self._taps = tap(model, names, samples)
+        self._session = open_session(tapped, where, threads=1)
 
     def collect(
         self,
@@ -148,7 +149,7 @@ class Collector:
         part = free.get()
         try:
             for index, name in enumerate(self._names):
-                if not part.observe(index, values.pop(name), self._bounds[index]):
+                if not _take(part, index, self._taps[index], values):
                     raise CalibrationError(
                         f"value '{name}' holds NaN or infinity for this sample", where=source
                     )
@@ -157,35 +158,19 @@ class Collector:
             free.put(part)
 
 
+def _take(part: Statistics, index: int, tap: Tap, values: Arrays) -> bool:
+    """Take in one image's elements of a value; tell whether they are finite."""
+    found = tap.elements(values)
+    if tap.share == 1:
+        return part.observe(index, found, tap.bounds)
+    with np.errstate(invalid="ignore"):
+        low, high = float(found.min()), float(found.max())
+    # any NaN or infinity of the value is a NaN in `found`, hence first: nothing is below NaN
+    ends = [float(values[name]) for name in tap.extremes]
+    low, high = min(low, *ends), max(high, *ends)
+    return part.take_in(index, found, low, high, num_seen=tap.share * found.size)
+
+
 def _merge(parts: list[Statistics], state: State) -> None:
     for part in parts:
         state.total.merge(part)
-
-
-def bounds_of(graph: onnx.GraphProto) -> dict[str, Bounds]:
-    """Return what the results of Relu and of Clip with constant bounds cannot exceed."""
-    known = constants(graph)
-    bounds: dict[str, Bounds] = {}
-    for node in graph.node:
-        if node.op_type == "Relu":
-            bounds[node.output[0]] = (0.0, UNBOUNDED[1])
-        elif node.op_type == "Clip":
-            ends = [known.get(name) for name in node.input[1:3]]
-            if len(ends) == 2 and ends[0] is not None and ends[1] is not None:
-                low, high = (float(values_of(end).item()) for end in ends if end is not None)
-                bounds[node.output[0]] = (low, high)
-    return bounds
-
-
-def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
-    """Return a copy of ``model`` whose outputs are ``names``, inputs left out."""
-    tapped = copy_model(model)
-    graph = tapped.graph
-    have = {value.name: value for value in graph.output}
-    inputs = {value.name for value in graph.input}
-    wanted = [have.get(n) or onnx.ValueInfoProto(name=n) for n in names if n not in inputs]
-    outputs = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in wanted]
-    if outputs:
-        del graph.output[:]
-        graph.output.extend(outputs)
-    return tapped

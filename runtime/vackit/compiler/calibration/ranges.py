@@ -35,8 +35,10 @@ def measure_ranges(
     listed = list(samples)
     if names and not listed:
         raise CalibrationError("the calibration set is empty", where=where)
-    state = State(Statistics(len(names), samples_per_image(len(listed))))
-    Collector(model, names, where).collect(iter(listed), len(listed), state)
+    samples_each = samples_per_image(len(listed))
+    state = State(Statistics(len(names), samples_each))
+    collector = Collector(model, names, where, samples=samples_each)
+    collector.collect(iter(listed), len(listed), state)
     return ranges_of(names, state.total)
 
 

@@ -28,7 +28,7 @@ FEWEST, MOST = 1 << 12, 1 << 16
 # bins no finer than the smallest scale that quantization uses
 SMALLEST_EXPONENT = -40
 # raise it with every change that gives other statistics from the same images
-VERSION = 1
+VERSION = 2
 
 Counts = NDArray[np.int64]
 Bounds = tuple[float, float]
@@ -77,21 +77,38 @@ class Statistics:
         """
         if not array.size:
             return True
-        sample = array.reshape(-1)[:: stride(array.shape, self.samples)]
+        sample = self._sampled(array)
         with np.errstate(invalid="ignore"):
             low = float((sample if self.low[index] == bounds[0] else array).min())
             high = float((sample if self.high[index] == bounds[1] else array).max())
+        return self.take_in(index, array, low, high, num_seen=array.size)
+
+    def take_in(
+        self, index: int, array: NDArray[np.float32], low: float, high: float, *, num_seen: int
+    ) -> bool:
+        """Take in what one image shows of value ``index``.
+
+        Args:
+            index: Of the value.
+            array: Of its elements all, or an even share.
+            low: The smallest of all; what is smaller changes nothing and is not in ``array``.
+            high: The largest of all; likewise.
+            num_seen: How many they are.
+
+        Returns:
+            Whether the extremes are finite; if not, nothing is taken in.
+        """
         if not (np.isfinite(low) and np.isfinite(high)):
             return False
         if low < self.low[index] or high > self.high[index]:
             self._widen(index, low, high)
-        scale = 2.0 ** -float(self.exponent[index])
-        # float64: in float32 a tiny negative element could round up to zero, into bin 0
-        steps = np.multiply(sample, scale, dtype=np.float64)
-        bins = np.floor(steps).astype(np.int64)
-        self.counts[index] += np.bincount(bins & (NUM_BINS - 1), minlength=NUM_BINS)
-        self.num_seen[index] += array.size
+        bins = _slots_of(self._sampled(array), int(self.exponent[index]), low)
+        self.counts[index] += np.bincount(bins, minlength=NUM_BINS)
+        self.num_seen[index] += num_seen
         return True
+
+    def _sampled(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
+        return array.reshape(-1)[:: stride(array.shape, self.samples)]
 
     def merge(self, other: "Statistics") -> None:
         """Take in what another one has seen, of the same values; ``other`` may change."""
@@ -131,6 +148,16 @@ class Statistics:
         """Return the numbers of the bins that lie at ``slots``."""
         first = np.floor(min(self.low[index], 0.0) * 2.0 ** -float(self.exponent[index]))
         return np.asarray(int(first) + (slots - int(first)) % NUM_BINS, np.int64)
+
+
+def _slots_of(sample: NDArray[np.float32], exponent: int, low: float) -> NDArray[np.int64]:
+    """Return where the bin of each element lies; none of them is smaller than ``low``."""
+    if low >= 0.0:
+        # bins from 0 on lie at their own numbers; what float32 cannot tell from 0 is in bin 0
+        return np.multiply(sample, np.float32(2.0**-exponent)).astype(np.int64)
+    # float64: in float32 a tiny negative element could round up to zero, into bin 0
+    steps = np.multiply(sample, 2.0**-exponent, dtype=np.float64)
+    return np.floor(steps).astype(np.int64) & (NUM_BINS - 1)
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,13 @@ import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from tests.tiny_models import residual
 
 from vackit.compiler.calibration.collect import (
     MAX_WORKERS,
     Collector,
     State,
-    bounds_of,
     default_workers,
 )
 from vackit.compiler.calibration.statistics import Statistics
@@ -120,22 +119,6 @@ def test_collect_names_the_first_image_whose_value_is_not_finite() -> None:
             samples(), 8, State(Statistics(2)), lambda state: saved.append(state.total.num_images)
         )
     assert saved == [2, 4]
-
-
-def test_bounds_of_knows_relu_and_constant_clips() -> None:
-    nodes = [
-        helper.make_node("Relu", ["x"], ["relu"]),
-        helper.make_node("Clip", ["x", "zero", "six"], ["clip"]),
-        helper.make_node("Clip", ["x", "", "six"], ["half"]),
-        helper.make_node("Clip", ["x", "zero", "x"], ["open"]),
-        helper.make_node("Neg", ["x"], ["neg"]),
-    ]
-    tensors = [
-        numpy_helper.from_array(np.array(value, np.float32), name)
-        for name, value in (("zero", 0), ("six", [6]))  # exporters write both
-    ]
-    graph = helper.make_graph(nodes, "g", [], [], tensors)
-    assert bounds_of(graph) == {"relu": (0.0, np.inf), "clip": (0.0, 6.0)}
 
 
 def test_default_workers_are_few() -> None:
