@@ -7,6 +7,7 @@ thread-safe: a stream's workers call them at once.
 """
 
 import dataclasses
+import threading
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, Protocol
@@ -100,6 +101,25 @@ class TensorOperator:
         return [_fitted(array, spec) for array, spec in zip(arrays, self._specs, strict=True)]
 
 
+class _Buffers(threading.local):
+    """A thread's memory for the inputs of its batches.
+
+    Fresh memory for every batch would cost more than the copy into it: allocators give blocks
+    of such a size back to the system, and each of their pages faults in anew.
+    """
+
+    def __init__(self) -> None:
+        self._arrays: dict[int, NDArray[Any]] = {}
+
+    def room(self, index: int, count: int, part: NDArray[Any]) -> NDArray[Any]:
+        """Return room for ``count`` samples like ``part``, shape (1, ...), of one input."""
+        kept = self._arrays.get(index)
+        shape = (count, *part.shape[1:])
+        if kept is None or kept.dtype != part.dtype or kept[:count].shape != shape:
+            kept = self._arrays[index] = np.empty(shape, part.dtype)
+        return kept[:count]
+
+
 class ModelOperator:
     """A program: executes a batch of prepared samples."""
 
@@ -109,6 +129,7 @@ class ModelOperator:
         self._inputs = [spec.name for spec in program.inputs]
         self._outputs = [spec.name for spec in program.outputs]
         self._varies = any(spec.is_dynamic for spec in program.inputs)
+        self._buffers = _Buffers()
 
     def __call__(self, batch: Sequence[Tensors]) -> list[Tensors]:
         """Execute prepared samples together.
@@ -129,8 +150,15 @@ class ModelOperator:
             # those of one size side by side go together
             parts = [list(part) for _, part in groupby(batch, _shapes)]
             return [results for part in parts for results in self(part)]
-        outputs = self._infer([np.concatenate(parts) for parts in zip(*batch, strict=True)])
+        outputs = self._infer(self._joined(batch))
         return [[output[i : i + 1] for output in outputs] for i in range(len(batch))]
+
+    def _joined(self, batch: Sequence[Tensors]) -> Tensors:
+        """Return a batch's inputs, good until this thread's next batch."""
+        return [
+            np.concatenate(parts, out=self._buffers.room(index, len(parts), parts[0]))
+            for index, parts in enumerate(zip(*batch, strict=True))
+        ]
 
     def _infer(self, tensors: Tensors) -> Tensors:
         results = self.program.infer(dict(zip(self._inputs, tensors, strict=True)))

@@ -165,3 +165,32 @@ def test_samples_of_several_sizes_share_a_batch_where_they_are_alike(
     results = operator([[row] for row in rows])
     assert [one.tolist() for (one,) in results] == [(2 * row).tolist() for row in rows]
     assert device.batches == [[0.0, 1.0], [2.0], [3.0]]
+
+
+def test_results_of_a_batch_outlive_the_next_one(tmp_path: Path) -> None:
+    program = get_device("onnxrt").load(write_tiny_artifact(tmp_path / "mod", "identity"))
+    operator = ModelOperator(program)
+
+    def batch(first: int, count: int) -> list[list[NDArray[Any]]]:
+        return [[np.full((1, 3, 8, 8), first + i, np.float32)] for i in range(count)]
+
+    results = [each for args in ((0, 3), (3, 2), (5, 4)) for each in operator(batch(*args))]
+    assert [result[0, 0, 0, 0] for (result,) in results] == list(range(9))
+
+
+def test_batches_of_one_thread_share_their_memory(
+    make_program: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = make_program()
+    infer, seen = program.infer, list[NDArray[Any]]()
+
+    def watched(inputs: dict[str, NDArray[Any]]) -> Any:
+        seen.extend(inputs.values())
+        return infer(inputs)
+
+    monkeypatch.setattr(program, "infer", watched)
+    operator = ModelOperator(program)
+    for count in (4, 2, 4):
+        operator([[np.zeros((1, 1), np.float32)]] * count)
+    assert [len(array) for array in seen] == [4, 2, 4]
+    assert len({array.ctypes.data for array in seen}) == 1
