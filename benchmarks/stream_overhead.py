@@ -11,6 +11,7 @@ median of the rounds' ratios, where what the machine does to both cancels out.
 
 import argparse
 import json
+import resource
 import statistics
 import tempfile
 import time
@@ -97,21 +98,23 @@ def stream_loop(stream: Stream, images: Images) -> Callable[[], None]:
 
 
 def measure(program: Program, batch: int, rounds: int) -> dict[str, Any]:
-    """Return medians in milliseconds per image, and medians of the ratios; wall and CPU time."""
+    """Return per image the medians in milliseconds, and page faults; medians of the ratios."""
     random = np.random.default_rng(1)
     images = [random.integers(0, 256, (3, 256, 320), np.uint8) for _ in range(NUM_IMAGES)]
     graph = make_graph(program, VDSP)
     with Stream(graph, workers=1, max_batch=batch, max_delay_us=None) as stream:
         loops = {"bare": bare_loop(program, images, batch), "stream": stream_loop(stream, images)}
         times: dict[str, list[tuple[float, float]]] = {name: [] for name in loops}
+        faults = dict.fromkeys(loops, 0)
         for turn in range(rounds + 1):
             for name in list(loops) if turn % 2 else list(loops)[::-1]:
-                wall, cpu = time.perf_counter(), time.process_time()
+                before, wall, cpu = _page_faults(), time.perf_counter(), time.process_time()
                 loops[name]()
                 spent = (time.perf_counter() - wall, time.process_time() - cpu)
                 if turn:  # the first round warms up
                     times[name].append(spent)
-    return {
+                    faults[name] += _page_faults() - before
+    measured: dict[str, Any] = {
         kind: {
             **{f"{name}_ms": _median_ms([one[i] for one in times[name]]) for name in loops},
             "overhead_percent": _overhead(
@@ -120,6 +123,16 @@ def measure(program: Program, batch: int, rounds: int) -> dict[str, Any]:
         }
         for i, kind in enumerate(("wall", "cpu"))
     }
+    # whether an allocator gives memory back is chance, and costs up to a third of the time
+    measured["page_faults_per_image"] = {
+        name: round(count / rounds / NUM_IMAGES, 1) for name, count in faults.items()
+    }
+    return measured
+
+
+def _page_faults() -> int:
+    """Return how many pages the process has had to get from the system so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def _median_ms(seconds: list[float]) -> float:
