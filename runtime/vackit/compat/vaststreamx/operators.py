@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operators of a program: loaded from vdsp params, single ones, and the model's."""
 
-import threading
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -12,60 +11,19 @@ from vackit.compat.vaststreamx.attributes import (
     Value,
     attributes_of,
     coded,
-    params_of,
     single_attributes,
 )
 from vackit.compat.vaststreamx.enums import AttrKey, OpType
 from vackit.compat.vaststreamx.image import Image
 from vackit.compat.vaststreamx.model import Model
+from vackit.compat.vaststreamx.op_state import OpState
 from vackit.compat.vaststreamx.single_files import is_single, read_single
+from vackit.compat.vaststreamx.single_ops import execute
 from vackit.compat.vaststreamx.tensor import Tensor
 from vackit.config.load import load_json
 from vackit.config.vdsp import load_vdsp_params, to_json
 from vackit.config.vdsp_types import VdspParams
-from vackit.devices.base import Program
 from vackit.errors import StreamError
-from vackit.stream.operators import ImageOperator
-
-
-class OpState:
-    """What an operator and everything cast from it share. Thread-safe.
-
-    Args:
-        op_type: The operator.
-        attributes: Its attributes.
-        params: The vdsp params that the attributes started from; None where there are none.
-    """
-
-    def __init__(
-        self, op_type: OpType, attributes: Attributes, params: VdspParams | None = None
-    ) -> None:
-        self.op_type = op_type
-        self.attributes = attributes
-        self._params = params
-        self._lock = threading.Lock()
-        self._operators: dict[Program, ImageOperator] = {}
-
-    @property
-    def params(self) -> VdspParams:
-        """Return the vdsp params as the attributes say now."""
-        if self._params is None:
-            raise StreamError(f"{self.op_type} is no fused operator")
-        return params_of(self.attributes, self._params)
-
-    def update(self, values: Attributes) -> None:
-        """Set attributes; samples submitted from now on follow them."""
-        with self._lock:
-            self.attributes = {**self.attributes, **values}
-            self._operators.clear()
-
-    def image_operator(self, program: Program) -> ImageOperator:
-        """Return the operator in front of a program, as the attributes say now."""
-        with self._lock:
-            if program not in self._operators:
-                self._operators[program] = ImageOperator(self.params, program)
-            return self._operators[program]
-
 
 T = TypeVar("T", bound="Operator")
 
@@ -171,8 +129,6 @@ class BuildInOperator(Operator):
             output_info: Per result (format, width, height), or for tensors (shape, type).
             tensors: What it takes where the results are tensors.
         """
-        from vackit.compat.vaststreamx.single_ops import execute
-
         return execute(self.state, list(images or tensors or ()), output_info)
 
 

@@ -10,16 +10,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from vackit.compat.vaststreamx.attributes import FORMAT_OF_TYPE
-from vackit.compat.vaststreamx.enums import ImageFormat, ImageType, OpType
+from vackit.compat.vaststreamx.enums import OpType
 from vackit.compat.vaststreamx.image import Image
 from vackit.compat.vaststreamx.inputs import Arrays, plain_arrays, token_arrays
 from vackit.compat.vaststreamx.model import Model, Shapes, checked_shapes
 from vackit.compat.vaststreamx.operators import Operator
-from vackit.compat.vaststreamx.pixels import INTERLEAVED, PLANAR
 from vackit.compat.vaststreamx.tensor import Tensor
 from vackit.devices.base import Program
 from vackit.errors import StreamError
@@ -125,14 +120,9 @@ def _sample(
     if len(parts) != 1:
         raise StreamError(f"{operator.op_type} takes one image a sample, got {len(parts)}")
     run = operator.state.image_operator(program)
-    image_format = FORMAT_OF_TYPE[_image_type(operator)]
     if shapes:
         params["input_size"] = shapes[0][-2:]
-    return Sample(run, image_array(parts[0], image_format, str(operator.op_type)), params)
-
-
-def _image_type(operator: Operator) -> ImageType:
-    return ImageType(operator.state.attributes.get("IIMAGE_FORMAT", ImageType.YUV_NV12))
+    return Sample(run, operator.state.image_array(parts[0]), params)
 
 
 def _tensor_sample(
@@ -155,25 +145,3 @@ def _tensor_sample(
         return TensorOperator(program)(arrays, row)
 
     return Sample(make, parts, params)
-
-
-def image_array(given: Image | Tensor, wanted: ImageFormat, who: str) -> NDArray[np.uint8]:
-    """Return an image's array for an operator that reads ``wanted``.
-
-    The order of an image's channels is the color code's affair: only the layout must fit.
-
-    Raises:
-        StreamError: The image is laid out in another way.
-    """
-    if isinstance(given, Tensor):
-        return given.array
-    if _layout(given.format) != _layout(wanted):
-        raise StreamError(
-            f"{who} takes images of {wanted.name}, got {given.format.name}",
-            hint="convert it with cvtcolor, or set the attribute IIMAGE_FORMAT",
-        )
-    return given.plain_array
-
-
-def _layout(image_format: ImageFormat) -> int:
-    return 1 if image_format in PLANAR else 2 if image_format in INTERLEAVED else int(image_format)

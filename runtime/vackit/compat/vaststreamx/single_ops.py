@@ -18,8 +18,7 @@ from vackit.compat.vaststreamx.enums import (
     OpType,
 )
 from vackit.compat.vaststreamx.image import Image, image_of
-from vackit.compat.vaststreamx.operators import OpState
-from vackit.compat.vaststreamx.samples import image_array
+from vackit.compat.vaststreamx.op_state import OpState
 from vackit.compat.vaststreamx.tensor import DTYPES, Tensor
 from vackit.errors import StreamError
 from vackit.stream.recorder import span
@@ -204,8 +203,7 @@ _SINGLE: dict[OpType, Callable[[_Call], list[Image]]] = {
 
 
 def _fused(state: OpState, given: Image | Tensor, info: Sequence[Any] | None) -> Tensor:
-    code = ImageType(state.attributes.get("IIMAGE_FORMAT", ImageType.YUV_NV12))
-    image = image_array(given, FORMAT_OF_TYPE[code], str(state.op_type))
+    image = state.image_array(given)
     shape, dtype = _tensor_info(info)
     # the size of the result, where no attribute gives it: of tiles or of a plain (C, H, W)
     size = (shape[2] * 8, shape[1] * 8) if len(shape) == 5 else tuple(shape[-2:])
