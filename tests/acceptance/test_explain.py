@@ -110,8 +110,20 @@ def make_louder(model: onnx.ModelProto, node_name: str, channel: int, factor: fl
         tensor.CopyFrom(numpy_helper.from_array(values, name))
 
 
+def a_layer(model: onnx.ModelProto, kind: str) -> str:
+    """Return the middle convolution, or the middle one that a residual sum reads."""
+    added = {name for node in model.graph.node if node.op_type == "Add" for name in node.input}
+    names = [
+        node.name
+        for node in model.graph.node
+        if node.op_type == "Conv" and (kind == "middle" or node.output[0] in added)
+    ]
+    return names[len(names) // 2]
+
+
 @pytest.mark.slow
-def test_explain_names_the_sabotaged_layer_of_a_seeded_network() -> None:
+@pytest.mark.parametrize("kind", ["middle", "added"])
+def test_explain_names_the_sabotaged_layer_of_a_seeded_network(kind: str) -> None:
     rng = np.random.default_rng(3)
     for number in range(24):
         path = Path("calib" if number < 12 else "val", f"img{number}.png")
@@ -120,8 +132,7 @@ def test_explain_names_the_sabotaged_layer_of_a_seeded_network() -> None:
         small = rng.integers(0, 256, (8, 8, 3), np.uint8)
         cv2.imwrite(str(path), cv2.resize(small, (64, 64), interpolation=cv2.INTER_CUBIC))
     model = mobilenet_v2(size=64, num_classes=10, batch_norm=False)
-    names = [node.name for node in model.graph.node if node.op_type == "Conv"]
-    victim = names[len(names) // 2]
+    victim = a_layer(model, kind)
     build(model, Path("calib"), "png", 64)
     whole = explained("--images", "val", "--cures", "0")
     sabotage(lambda graph: change_weights(graph, victim, turned_around))

@@ -4,6 +4,7 @@
 A Concat then only copies. An Add then adds whole steps, and nothing is rounded.
 """
 
+import dataclasses
 from collections import Counter
 
 import onnx
@@ -39,7 +40,7 @@ def join_concats(graph: onnx.GraphProto, placement: Placement, ranges: Ranges) -
         narrowest = min((groups.width([group]) for group in members), default=0.0)
         if members and groups.width(members) <= MAX_WIDENING * narrowest:
             groups.merge(members)
-    return Placement(placement.nodes, groups.names)
+    return dataclasses.replace(placement, groups=groups.names)
 
 
 def join_sums(graph: onnx.GraphProto, placement: Placement, ranges: Ranges) -> Placement:
@@ -70,7 +71,7 @@ def join_sums(graph: onnx.GraphProto, placement: Placement, ranges: Ranges) -> P
         count = sum(roundings[group] for group in members) - 1
         if count * groups.width(members) ** 2 < apart:
             roundings[groups.merge(members)] = count
-    return Placement(placement.nodes, groups.names)
+    return dataclasses.replace(placement, groups=groups.names)
 
 
 class _Groups:

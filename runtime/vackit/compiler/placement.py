@@ -3,8 +3,9 @@
 
 Convolutions and matrix products with constant weights always do. What lies between them
 follows where it feeds another integer node; everything else (softmax, hard-swish, the last
-Flatten) stays float. Between a node and the ReLU or Clip behind it nothing is quantized:
-the quantized range does the clipping.
+Flatten) stays float, and so do the sums of inverted residual blocks
+(`vackit.compiler.residual`). Between a node and the ReLU or Clip behind it nothing is
+quantized: the quantized range does the clipping.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import onnx
 from onnx import TensorProto
 
 from vackit.compiler.graph import attribute, constants, consumers, output_names, producers
+from vackit.compiler.residual import float_sums, unrounded_values
 
 WEIGHTED = frozenset({"Conv", "Gemm", "MatMul"})
 ACTIVATIONS = frozenset({"Clip", "Relu"})
@@ -35,18 +37,21 @@ class Placement:
         nodes: Names of the nodes that compute in integers.
         groups: Per quantized value the first value of those that share its scale, in
             topological order.
+        unrounded: Values that integer nodes hand to float sums as they are.
     """
 
     nodes: frozenset[str]
     groups: dict[str, str]
+    unrounded: frozenset[str] = frozenset()
 
 
 def place(model: onnx.ModelProto, excluded: frozenset[str] = frozenset()) -> Placement:
     """Return what is to be quantized; nodes named in ``excluded`` stay float."""
     graph = model.graph
-    floats = _float_values(model)
-    active = _integer_nodes(graph, floats, excluded)
-    wanted = _quantized_values(graph, floats, active)
+    floats, sums = _float_values(model), float_sums(model)
+    active = _integer_nodes(graph, floats, excluded | sums)
+    unrounded = unrounded_values(graph, sums)
+    wanted = _quantized_values(graph, floats, active, unrounded)
     groups: dict[str, str] = {}
     for value in graph.input:
         if value.name in wanted:
@@ -56,7 +61,7 @@ def place(model: onnx.ModelProto, excluded: frozenset[str] = frozenset()) -> Pla
             if name in wanted:
                 shares = node.op_type in MOVING and node.name in active
                 groups[name] = groups[node.input[0]] if shares else name
-    return Placement(frozenset(active), groups)
+    return Placement(frozenset(active), groups, unrounded)
 
 
 def fused_activation(
@@ -128,7 +133,9 @@ def _reads_values(node: onnx.NodeProto, known: dict[str, onnx.TensorProto]) -> b
     return all(name and name not in known for name in data)
 
 
-def _quantized_values(graph: onnx.GraphProto, floats: set[str], active: set[str]) -> set[str]:
+def _quantized_values(
+    graph: onnx.GraphProto, floats: set[str], active: set[str], unrounded: frozenset[str]
+) -> set[str]:
     readers, outputs = consumers(graph), output_names(graph)
     wanted: set[str] = set()
     bare = {
@@ -141,7 +148,8 @@ def _quantized_values(graph: onnx.GraphProto, floats: set[str], active: set[str]
             continue
         wanted.update(data_inputs(node))
         if node.op_type == "Conv" or node.op_type in MOVING:
-            wanted.update(name for name in node.output if name in readers or name in outputs)
+            used = {name for name in node.output if name in readers or name in outputs}
+            wanted |= used - unrounded
         if node.op_type in ACTIVATIONS and node.input[0] in bare:
             wanted.update(node.output)
     return (wanted - bare) & floats

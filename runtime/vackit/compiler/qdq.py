@@ -33,6 +33,9 @@ from vackit.compiler.quantize import (
 
 Scales = Mapping[str, ActivationScale]
 
+# what is added to a value's name: its integers, and the numbers that they stand for
+CODES, DEQUANTIZED = "/quantized", "/dequantized"
+
 
 def insert_qdq(
     model: onnx.ModelProto,
@@ -127,12 +130,13 @@ def _insert_pairs(
     graph: onnx.GraphProto, placement: Placement, scales: Scales, prepared: list[onnx.NodeProto]
 ) -> None:
     outputs = output_names(graph)
-    integers = {name for node in graph.node if node.name in placement.nodes for name in node.output}
+    made = {name for node in graph.node if node.name in placement.nodes for name in node.output}
+    integers = made - placement.unrounded
     pairs = _Pairs(graph, placement, scales)
     nodes: list[onnx.NodeProto] = [*prepared]
     for value in graph.input:
         if value.name in placement.groups:
-            nodes.extend(pairs.make(value.name, value.name, f"{value.name}/dequantized"))
+            nodes.extend(pairs.make(value.name, value.name, value.name + DEQUANTIZED))
     for node in graph.node:
         for name in data_inputs(node) if node.name in placement.nodes else list(node.input):
             # a float node reads the dequantized form only of what integers have made
@@ -142,7 +146,7 @@ def _insert_pairs(
         for position, name in enumerate(node.output):
             if name not in placement.groups:
                 continue
-            raw, dequantized = name, f"{name}/dequantized"
+            raw, dequantized = name, name + DEQUANTIZED
             if name in outputs and name in integers:
                 # a graph output keeps its name: it is the dequantized form that bears it
                 raw, dequantized = f"{name}/raw", name
@@ -163,7 +167,7 @@ class _Pairs:
         """Return the pair from ``raw`` to ``dequantized`` for the value ``name``."""
         self.float_forms[name] = dequantized
         scale = self._parameters_of(self.placement.groups[name])
-        middle = f"{name}/quantized"
+        middle = name + CODES
         return [
             helper.make_node("QuantizeLinear", [raw, *scale], [middle], name=middle),
             _dequantize(dequantized, [middle, *scale], None),

@@ -26,7 +26,7 @@ from vackit.compiler.graph import constants, producers, values_of
 from vackit.compiler.memory import give_back
 from vackit.compiler.moments import Moments, MomentSums
 from vackit.compiler.placement import WEIGHTED, Placement
-from vackit.compiler.qdq import Scales, channel_axis
+from vackit.compiler.qdq import CODES, Scales, channel_axis
 from vackit.compiler.quantize import BIAS_MAX, WEIGHT_MAX, ActivationScale, quantize_bias
 from vackit.compiler.rounding import clipped_scale, round_compensated, to_steps
 from vackit.compiler.walk import Samples, Walk
@@ -65,7 +65,7 @@ def reconstruct(
     Returns:
         How many nodes got a corrected bias, and how many compensated weights.
     """
-    names = {name: f"{name}/quantized" for name in placement.groups}
+    names = {name: name + CODES for name in placement.groups}
     walk = Walk(twin, model, names, where)
     nodes = [node for node in twin.graph.node if _fits(node, twin.graph, placement)]
     known = constants(twin.graph)

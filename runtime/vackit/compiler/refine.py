@@ -43,7 +43,7 @@ class Refinement:
 
     def before(self, model: onnx.ModelProto, placement: Placement, *, per_channel: bool) -> None:
         """Change the float model in place; its outputs stay."""
-        _give_biases(model, placement)
+        give_biases(model, placement)
         give_back()
         self.record["equalized_sets"] = equalize(
             model,
@@ -97,7 +97,7 @@ def _halving(count: int) -> list[int]:
     return [number for number in reversed_ if number < count]
 
 
-def _give_biases(model: onnx.ModelProto, placement: Placement) -> None:
+def give_biases(model: onnx.ModelProto, placement: Placement) -> None:
     """Give integer nodes a bias, which costs their kernels nothing, to be corrected."""
     known: Mapping[str, onnx.TensorProto] = constants(model.graph)
     for node in model.graph.node:

@@ -60,7 +60,7 @@ def residual(*, relu: bool = False, blocks: int = 1) -> onnx.ModelProto:
     b = GraphBuilder(13, batch_norm=False)
     y = b.conv("input", 3, 4)
     for _ in range(blocks):
-        y = b.node("Add", [y, b.conv(y, 4, 4)])
+        y = b.node("Add", [y, b.conv(y, 4, 4, kernel=3)])
         y = b.node("Relu", [y]) if relu else y
     return b.model({"input": ["N", 3, 8, 8]}, {"output": (b.conv(y, 4, 4), ["N", 4, 8, 8])})
 

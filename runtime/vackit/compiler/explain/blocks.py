@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from vackit.compiler.explain.twins import Twins
 from vackit.compiler.graph import attribute, constants, consumers, producers, values_of
 from vackit.compiler.placement import ACTIVATIONS, MOVING, WEIGHTED
-from vackit.compiler.qdq import channel_axis
+from vackit.compiler.qdq import CODES, channel_axis
 from vackit.errors import ArtifactError
 
 Floats = NDArray[np.float32]
 INPUT = "Input"
-_CODES = "/quantized"
 
 
 @dataclass(frozen=True)
@@ -128,13 +127,13 @@ def find_steps(integer: onnx.GraphProto) -> dict[str, Step]:
     steps = {}
     for node in integer.node:
         codes = node.output[0]
-        if node.op_type != "QuantizeLinear" or not codes.endswith(_CODES):
+        if node.op_type != "QuantizeLinear" or not codes.endswith(CODES):
             continue
         limits = np.iinfo(values_of(known[node.input[2]]).dtype)
         written = pair_of(node)
         read = [pair_of(other) for other in readers.get(codes, [])]
         read_as = next((pair for pair in read if pair != written), None)
-        steps[codes.removesuffix(_CODES)] = Step(
+        steps[codes.removesuffix(CODES)] = Step(
             *written, int(limits.min), int(limits.max), node.input[1], read_as
         )
     return steps
@@ -212,7 +211,7 @@ class _Finder:
             value=value,
             inputs=inputs,
             step=step,
-            codes=value if step is None else value + _CODES,
+            codes=value if step is None else value + CODES,
             weights=weights,
             readers=self._names_of_readers(rounded),
             is_output=value in self._outputs and rounded == value,
@@ -222,7 +221,7 @@ class _Finder:
         readers = self._names_of_readers(self._rounded(name))
         step = self._steps[name]
         return Block(
-            name, INPUT, None, None, name, (), step, name + _CODES, None, readers, is_output=False
+            name, INPUT, None, None, name, (), step, name + CODES, None, readers, is_output=False
         )
 
     def _names_of_readers(self, rounded: str) -> tuple[str, ...]:
@@ -230,7 +229,7 @@ class _Finder:
 
     def _rounded(self, value: str) -> str:
         """Return the integer graph's float value that holds ``value`` rounded."""
-        readers = self._integer_readers.get(value + _CODES, [])
+        readers = self._integer_readers.get(value + CODES, [])
         return readers[0].output[0] if readers else value
 
     def _activation(self, node: onnx.NodeProto) -> onnx.NodeProto | None:

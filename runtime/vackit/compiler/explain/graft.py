@@ -5,12 +5,14 @@ That is what ``skip_conv_layers`` and ``exclude_layers`` do, without calibrating
 scales, the integer weights and the corrected biases are those of the artifact.
 """
 
+import dataclasses
+
 import onnx
 
 from vackit.compiler.explain.blocks import find_steps
 from vackit.compiler.explain.twins import Twins
 from vackit.compiler.graph import constants, copy_model, producers, set_nodes
-from vackit.compiler.placement import WEIGHTED, Placement, place
+from vackit.compiler.placement import WEIGHTED, place
 from vackit.compiler.qdq import insert_qdq
 from vackit.compiler.quantize import ActivationScale
 
@@ -38,7 +40,8 @@ def in_float(twins: Twins, excluded: frozenset[str]) -> onnx.ModelProto | None:
     }
     model = copy_model(twins.floating)
     # one group a value: the artifact has joined what it joined, the scales say so
-    insert_qdq(model, Placement(placement.nodes, {name: name for name in scales}), scales)
+    apart = dataclasses.replace(placement, groups={name: name for name in scales})
+    insert_qdq(model, apart, scales)
     _keep_weights(model.graph, twins.integer.graph)
     return model
 

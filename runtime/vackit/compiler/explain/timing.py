@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vackit.compiler.explain.intervals import Interval, middle
 from vackit.compiler.explain.sessions import Runner
+from vackit.compiler.lowering import lower
 
 # a median of fewer says little, more than these say no more
 FEWEST_ROUNDS, MOST_ROUNDS = 21, 201
@@ -38,13 +39,13 @@ class Latency:
 def measure_latencies(
     models: Sequence[onnx.ModelProto], feeds: Mapping[str, NDArray[Any]], where: str
 ) -> list[Latency]:
-    """Return each model's latencies, measured in turns.
+    """Return each model's latencies, lowered as in artifacts, measured in turns.
 
     In turns, because whatever else the machine does then slows all of them alike; what is
     compared is one round's runs. Each run is timed behind one that is not: the graph before
     it has taken the caches.
     """
-    runners = [Runner(model, where, threads=1) for model in models]
+    runners = [Runner(lower(model), where, threads=1) for model in models]
     times: list[list[float]] = [[] for _ in runners]
     begun = time.perf_counter()
     for turn in range(_WARM_UP + MOST_ROUNDS):

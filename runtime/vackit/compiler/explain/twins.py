@@ -12,6 +12,7 @@ from vackit.artifact.store import (
     Artifact,
     open_artifact,
 )
+from vackit.compiler.lowering import lift
 from vackit.errors import ArtifactError
 
 
@@ -20,7 +21,7 @@ class Twins:
     """A graph in integers and in float32: the same node names, weights inside.
 
     Attributes:
-        integer: The graph that devices run.
+        integer: The graph that devices run, its nodes as before lowering.
         floating: What it was quantized from.
         where: What to name in errors.
     """
@@ -54,5 +55,5 @@ def open_twins(prefix: str | Path) -> tuple[Artifact, Twins]:
             if listed
             else "build again without --no_reference",
         )
-    integer = onnx.load(artifact.graph_path)
+    integer = lift(onnx.load(artifact.graph_path))
     return artifact, Twins(integer, onnx.load(artifact.path(REFERENCE_GRAPH_SUFFIX)), where)

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write a quantized graph in the forms that ONNX Runtime has fast kernels for, and back.
+
+Everything before thinks in the network's own nodes. What an artifact holds is the lowered
+form: the same numbers, the same names of weights, scales and integers, standard operators.
+`lift` undoes it, for whoever wants to compare node by node.
+"""
+
+import onnx
+
+from vackit.compiler.graph import copy_model
+from vackit.compiler.lowering.fold import lift_folds, lower_folds
+from vackit.compiler.lowering.pointwise import lift_products, lower_products
+
+
+def lower(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the form of an integer graph that is run; ``model`` is left as it is."""
+    lowered = copy_model(model)
+    lower_folds(lowered)
+    lower_products(lowered)
+    return lowered
+
+
+def lift(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return what `lower` was given; ``model`` is left as it is."""
+    lifted = copy_model(model)
+    lift_products(lifted)
+    lift_folds(lifted)
+    return lifted

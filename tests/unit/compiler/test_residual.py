@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+import onnx
+import pytest
+from onnx import helper
+from tests.inverted_residuals import inverted_residuals
+
+from vackit.compiler.graph import constants, set_shape
+from vackit.compiler.placement import place
+from vackit.compiler.residual import float_sums, is_pointwise, unrounded_values
+from vackit.testing.graph_builder import GraphBuilder
+
+
+def sums_of(model: onnx.ModelProto) -> list[str]:
+    return [node.name for node in model.graph.node if node.op_type == "Add"]
+
+
+def one_sum(kind: str) -> onnx.ModelProto:
+    """A convolution, and the sum of it with what `kind` says, read by another."""
+    b = GraphBuilder(13, batch_norm=False)
+    x = b.conv("input", 3, 4)
+    other = {
+        "pointwise": lambda: b.conv(x, 4, 4),
+        "activated": lambda: b.node("Relu", [b.conv(x, 4, 4)]),
+        "3x3": lambda: b.conv(x, 4, 4, kernel=3),
+        "grouped": lambda: b.conv(x, 4, 4, groups=2),
+        "constant": lambda: b.constant([[[[1.0]]]], "float32"),
+        "broadcast": lambda: b.conv(b.node("GlobalAveragePool", [x]), 4, 4),
+    }[kind]()
+    y = b.conv(b.node("Add", [x, other]), 4, 4)
+    return b.model({"input": ["N", 3, 8, 8]}, {"output": (y, ["N", 4, 8, 8])})
+
+
+def test_float_sums_are_those_of_pointwise_convolutions_and_of_such_sums() -> None:
+    model = inverted_residuals(blocks=3)
+    assert float_sums(model) == frozenset(sums_of(model))
+    assert len(float_sums(model)) == 3
+
+
+@pytest.mark.parametrize("kind", ["activated", "3x3", "grouped", "constant", "broadcast"])
+def test_float_sums_leaves_a_sum_with_anything_else(kind: str) -> None:
+    assert len(float_sums(one_sum("pointwise"))) == 1
+    assert not float_sums(one_sum(kind))
+
+
+def test_float_sums_leaves_sums_of_unknown_size() -> None:
+    model = one_sum("pointwise")
+    set_shape(model.graph.input[0], ("N", 3, "H", "W"))
+    set_shape(model.graph.output[0], ("N", 4, "H", "W"))
+    assert not float_sums(model)
+
+
+def test_float_sums_takes_a_sum_that_is_an_output_but_not_what_reads_it_there() -> None:
+    model = inverted_residuals(blocks=2, ends_in_sum=True)
+    assert float_sums(model) == frozenset(sums_of(model))
+    first = next(node for node in model.graph.node if node.op_type == "Add")
+    value = helper.make_tensor_value_info(first.output[0], onnx.TensorProto.FLOAT, ["N", 8, 8, 8])
+    model.graph.output.append(value)
+    assert float_sums(model) == {first.name}
+
+
+def test_unrounded_values_are_the_convolutions_that_a_float_sum_reads() -> None:
+    model = inverted_residuals(blocks=2)
+    added = {name for node in model.graph.node if node.op_type == "Add" for name in node.input}
+    made = {name for node in model.graph.node if node.op_type == "Conv" for name in node.output}
+    assert unrounded_values(model.graph, float_sums(model)) == added & made
+    assert len(added & made) == 3
+
+
+@pytest.mark.parametrize(
+    ("attributes", "shape", "expected"),
+    [
+        ({}, (4, 3, 1, 1), True),
+        ({"strides": [1, 1], "pads": [0, 0, 0, 0], "auto_pad": "VALID"}, (4, 3, 1, 1), True),
+        ({"strides": [2, 2]}, (4, 3, 1, 1), False),
+        ({"pads": [1, 1, 1, 1]}, (4, 3, 1, 1), False),
+        ({"auto_pad": "SAME_UPPER"}, (4, 3, 1, 1), False),
+        ({"group": 2}, (4, 3, 1, 1), False),
+        ({}, (4, 3, 3, 1), False),
+        ({}, (4, 3, 1), False),
+    ],
+    ids=["plain", "spelled out", "strided", "padded", "auto", "grouped", "3x1", "1-D"],
+)
+def test_is_pointwise_wants_a_product_at_every_pixel(
+    attributes: dict[str, object], shape: tuple[int, ...], expected: bool
+) -> None:
+    b = GraphBuilder(13)
+    y = b.node("Conv", ["input", b.weight(shape, 3)], **attributes)
+    model = b.model({"input": ["N", 3, 8, 8]}, {"output": (y, ["N", 4, 8, 8])})
+    assert is_pointwise(model.graph.node[0], constants(model.graph)) is expected
+
+
+def test_place_rounds_what_convolutions_read_of_a_sum_and_nothing_else_of_it() -> None:
+    model = inverted_residuals(blocks=2)
+    placement = place(model)
+    adds = [node for node in model.graph.node if node.op_type == "Add"]
+    assert placement.nodes.isdisjoint(node.name for node in adds)
+    # both sums are read by a convolution; so is what the first one adds to
+    assert {node.output[0] for node in adds} <= set(placement.groups)
+    start, *branches = (name for node in adds for name in node.input if name.startswith("Conv"))
+    assert start in placement.groups
+    assert not set(branches) & set(placement.groups)
+    assert placement.unrounded == {start, *branches}
+
+
+def test_place_leaves_sums_in_float_when_a_convolution_before_them_is_excluded() -> None:
+    model = inverted_residuals(blocks=2)
+    branch = next(node for node in model.graph.node if node.op_type == "Add").input[1]
+    whole, without = place(model), place(model, frozenset({branch}))
+    assert whole.nodes - without.nodes == {branch}
+    assert set(without.groups) <= set(whole.groups)
