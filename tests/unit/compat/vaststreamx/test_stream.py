@@ -2,54 +2,20 @@
 """Streams: what published programs rely on without saying so."""
 
 import re
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from numpy.typing import NDArray
+from tests.vsx_streams import SECONDS, built, graph_of, image, numbers
 
 from vackit.compat import vaststreamx as vsx
 from vackit.compat.vaststreamx.stream import EndOfStream, close_all
 from vackit.errors import DataError, StreamClosedError, StreamError
-from vackit.testing.program_models import write_model
-from vackit.testing.tiny_artifacts import write_tiny_artifact
-from vackit.vdsp.layout884 import tile_activation
 
-SECONDS = 20.0
-A, F = vsx.AttrKey, vsx.ImageFormat
-RNG = np.random.default_rng(3)
-
-
-def image(seed: int = 0, width: int = 20, height: int = 14) -> vsx.Image:
-    array = np.random.default_rng(seed).integers(0, 256, (3, height, width), np.uint8)
-    return vsx.create_image(array, F.RGB_PLANAR, width, height, 0)
-
-
-def graph_of(vdsp: str, batch_size: int = 1, kind: str = "identity", **options: Any) -> Any:
-    write_tiny_artifact(Path("mod"), kind)
-    model_op = vsx.ModelOperator(vsx.Model("mod", batch_size))
-    ops = vsx.Operator.load_ops_from_json_file(vdsp)
-    graph = vsx.Graph(**options)
-    graph.add_operators(*ops, model_op)
-    return graph, ops[0], model_op
-
-
-def built(graph: vsx.Graph, *outputs: Any) -> vsx.Stream:
-    stream = vsx.Stream(graph, vsx.StreamBalanceMode.RUN)
-    for output in outputs:
-        stream.register_operator_output(*output)
-    stream.build()
-    return stream
-
-
-def numbers(outputs: list[list[vsx.Tensor]]) -> list[NDArray[Any]]:
-    return [vsx.as_numpy(sample[0]) for sample in outputs]
+F = vsx.ImageFormat
 
 
 def test_run_sync_returns_float16_of_one_sample_each(write_vdsp: Any) -> None:
@@ -148,115 +114,6 @@ def test_many_threads_may_run_at_once(write_vdsp: Any) -> None:
     stream.wait_until_done()
 
 
-def test_attributes_set_after_build_take_effect_for_the_next_sample(write_vdsp: Any) -> None:
-    graph, op, model_op = graph_of(write_vdsp())
-    stream = built(graph, (model_op,))
-    cast = op.cast_to_buildin_operator()
-    one = image()
-    before = numbers(stream.run_sync([one]))[0]
-    cast.set_attribute({A.RESIZE_WIDTH: 16, A.RESIZE_HEIGHT: 12, A.CROP_X: 4, A.CROP_Y: 2})
-    after = numbers(stream.run_sync([one]))[0]
-    assert not np.array_equal(before, after)
-    by_params = stream.run_sync([one, one], {"crop_resize_ext": [(1, 1, 10, 10), (4, 2, 16, 12)]})
-    assert np.array_equal(numbers(by_params)[0], before)
-    assert np.array_equal(numbers(by_params)[1], after)
-
-
-def test_submitted_samples_keep_the_attributes_of_their_submission(write_vdsp: Any) -> None:
-    graph, op, model_op = graph_of(write_vdsp())
-    stream = built(graph, (model_op,))
-    cast, expected = op.cast_to_buildin_operator(), []
-    for x in range(3):
-        cast.set_attribute({A.CROP_X: x})
-        expected.append(numbers(stream.run_sync([image()]))[0])
-    for x in range(3):
-        cast.set_attribute({A.CROP_X: x})
-        stream.run_async([image()])
-    for wanted in expected:
-        assert np.array_equal(numbers(stream.get_operator_output(model_op))[0], wanted)
-
-
-def test_rgb_letterbox_ext_places_each_image(write_vdsp: Any) -> None:
-    config = {
-        "IimageFormat": "RGB_PLANAR", "ResizeType": "BILINEAR_CV", "ColorCvtCode": "NO_CHANGE",
-        "NormaType": "EQUAL", "Padding": [0, 0, 0], "EdgePaddingType": "CONSTANT",
-    }  # fmt: skip
-    path = write_vdsp("FUSION_OP_RGB_LETTERBOX_CVTCOLOR_NORM_TENSOR_EXT", config)
-    graph, _, model_op = graph_of(path)
-    stream = built(graph, (model_op,))
-    outputs = stream.run_sync([image()], {"rgb_letterbox_ext": [(8, 4, 1, 3, 0, 0)]})
-    array = numbers(outputs)[0][0]
-    assert not array[:, 0].any()
-    assert not array[:, 5:].any()
-    assert array[:, 1:5].any()
-
-
-def test_dynamic_shapes_are_accepted_where_they_are_the_artifacts(write_vdsp: Any) -> None:
-    graph, _, model_op = graph_of(write_vdsp())
-    stream = built(graph, (model_op,))
-    params = {"dynamic_model_input_shapes": [[[1, 3, 8, 8]]]}
-    assert numbers(stream.run_sync([image()], params))[0].shape == (1, 3, 8, 8)
-    with pytest.raises(StreamError, match=r"\[\[1, 3, 16, 8\]\] are asked for, the artifact was"):
-        stream.run_sync([image()], {"dynamic_model_input_shapes": [[[1, 3, 16, 8]]]})
-
-
-def test_a_model_alone_takes_lists_of_tensors() -> None:
-    write_tiny_artifact(Path("mod"), "identity")
-    graph = vsx.Graph(vsx.GraphOutputType.GRAPH_OUTPUT_TYPE_NCHW_HOST)
-    model_op = vsx.ModelOperator(vsx.Model("mod", 2))
-    graph.add_operators(model_op)
-    stream = built(graph, (model_op,))
-    array = RNG.standard_normal((3, 8, 8)).astype(np.float16)
-    for given in (array, array[np.newaxis], tile_activation(array)):
-        (made,) = numbers(stream.run_sync([[vsx.from_numpy(given, 0)]]))
-        assert np.array_equal(made[0], array)
-
-
-def test_884_outputs_are_tiles_that_the_next_model_takes(write_vdsp: Any) -> None:
-    kind = vsx.GraphOutputType.GRAPH_OUTPUT_TYPE_884_DEVICE
-    graph, _, model_op = graph_of(write_vdsp(), output_type=kind)
-    (tiles,) = built(graph, (model_op,)).run_sync([image()])[0]
-    assert tiles.shape == [1, 1, 1, 1, 256]
-    plain_graph, _, model_op = graph_of(write_vdsp())
-    (plain,) = numbers(built(plain_graph, (model_op,)).run_sync([image()]))
-    assert np.array_equal(vsx.as_numpy(tiles), tile_activation(plain))
-    following = vsx.Graph(False)
-    following.add_operators(model_op)
-    (made,) = numbers(built(following, (model_op,)).run_sync([[tiles]]))
-    assert np.array_equal(made, plain)
-
-
-def test_884_outputs_of_more_axes_stay_plain() -> None:
-    axes = onnx.numpy_helper.from_array(np.array([2], np.int64), "axes")
-    shapes: dict[str, list[int | str]] = {"x": ["N", 4, 8, 8], "y": ["N", 4, 1, 8, 8]}
-    x, y = (onnx.helper.make_tensor_value_info(name, 1, shape) for name, shape in shapes.items())
-    node = onnx.helper.make_node("Unsqueeze", ["x", "axes"], ["y"])
-    opset = [onnx.helper.make_opsetid("", 13)]
-    graph = onnx.helper.make_graph([node], "five", [x], [y], [axes])
-    write_model("five", onnx.helper.make_model(graph, opset_imports=opset, ir_version=8))
-    following = vsx.Graph(vsx.GraphOutputType.GRAPH_OUTPUT_TYPE_884_DEVICE)
-    following.add_operators(vsx.ModelOperator(vsx.Model("five")))
-    tensor = vsx.from_numpy(np.zeros((4, 8, 8), np.float16))
-    assert built(following).run_sync([[tensor]])[0][0].shape == [1, 4, 1, 8, 8]
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [((), {}), ((vsx.GraphOutputType.GRAPH_OUTPUT_TYPE_NCHW_DEVICE,), {}), ((True,), {}),
-     ((False,), {}), ((), {"do_copy": False}),
-     ((vsx.GraphOutputType.GRAPH_OUTPUT_TYPE_NCHW_DEVICE, [0, 0, 1]), {}),
-     ((), {"output_type": vsx.GraphOutputType.GRAPH_OUTPUT_TYPE_NCHW_HOST})],
-    ids=["default", "type", "true", "false", "do_copy", "flags", "name"],
-)  # fmt: skip
-def test_graph_takes_all_constructor_forms(arguments: Any, write_vdsp: Any) -> None:
-    write_tiny_artifact(Path("mod"), "identity")
-    graph = vsx.Graph(*arguments[0], **arguments[1])
-    model_op = vsx.ModelOperator(vsx.Model("mod"))
-    graph.add_operators(vsx.Operator.load_ops_from_json_file(write_vdsp()), model_op)
-    stream = built(graph, (model_op,))
-    assert numbers(stream.run_sync([image()]))[0].shape == (1, 3, 8, 8)
-
-
 def test_a_sample_that_fails_reaches_its_caller_and_stops_nothing(write_vdsp: Any) -> None:
     graph, op, model_op = graph_of(write_vdsp())
     stream = built(graph, (model_op,), ("tap", op))
@@ -304,25 +161,6 @@ def test_stream_explains_what_is_wrong(write_vdsp: Any) -> None:
         stream.get_operator_output("tap")
 
 
-def test_graph_explains_what_is_wrong(write_vdsp: Any) -> None:
-    graph, op, model_op = graph_of(write_vdsp())
-    with pytest.raises(StreamError, match="a graph takes operators, got int"):
-        graph.add_operators(3)
-    empty, reverse, single, two = vsx.Graph(), vsx.Graph(), vsx.Graph(), vsx.Graph()
-    reverse.add_operators(model_op, op)
-    two.add_operators(op, op, model_op)
-    for wrong in (empty, reverse, two):
-        with pytest.raises(StreamError, match="holds at most one operator and then a ModelOp"):
-            vsx.Stream(wrong)
-    single.add_operators(vsx.BuildInOperator(vsx.OpType.SINGLE_OP_CROP), model_op)
-    with pytest.raises(StreamError, match=r"OpType.SINGLE_OP_CROP does not prepare a model's"):
-        vsx.Stream(single)
-    alone = vsx.Graph()
-    alone.add_operators(model_op)
-    with pytest.raises(StreamError, match="an image reaches the model without an operator"):
-        built(alone).run_sync([image()])
-
-
 def test_close_all_wakes_who_waits_for_outputs(write_vdsp: Any) -> None:
     graph, _, model_op = graph_of(write_vdsp())
     stream = built(graph, (model_op,))
@@ -336,84 +174,3 @@ def test_close_all_wakes_who_waits_for_outputs(write_vdsp: Any) -> None:
     threading.Thread(target=consume, daemon=True).start()
     close_all()
     assert ended.wait(SECONDS)
-
-
-@pytest.fixture
-def busy_threads() -> Iterator[None]:
-    """Let threads take turns every few instructions, so that missing locks show."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
-
-
-@pytest.mark.slow
-def test_ten_thousand_submissions_from_eight_threads(write_vdsp: Any, busy_threads: None) -> None:
-    import resource
-
-    graph, op, model_op = graph_of(write_vdsp(), 4)
-    stream = built(graph, (model_op,), ("tap", op))
-    images = [image(seed, 100, 100) for seed in range(32)]
-    owner = {numbers(stream.run_sync([one]))[0].tobytes(): i for i, one in enumerate(images)}
-    assert len(owner) == len(images)
-    total, start = 10_000, threading.Barrier(8)
-
-    def submit(thread: int) -> None:  # four pictures of its own, one after the other
-        start.wait(SECONDS)
-        for turn in range(total // 8):
-            stream.run_async([images[4 * thread + turn % 4].clone()])
-
-    threads = [threading.Thread(target=submit, args=(i,)) for i in range(8)]
-    for one in threads:
-        one.start()
-    counts = [0] * 8
-    before = 0
-    for index in range(total):
-        (output,) = numbers(stream.get_operator_output(model_op))
-        (tap,) = numbers(stream.get_operator_output("tap"))
-        assert tap.tobytes() == output.tobytes()  # the model hands its input on
-        thread, turn = divmod(owner[output.tobytes()], 4)
-        assert turn == counts[thread] % 4
-        counts[thread] += 1
-        if index == 2000:
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    for one in threads:
-        one.join()
-    assert counts == [total // 8] * 8
-    stream.close_input()
-    stream.wait_until_done()
-    for key in (model_op, "tap"):
-        with pytest.raises(ValueError, match="all outputs are taken"):
-            stream.get_operator_output(key)
-    # kilobytes: 8000 images of 30 kB, kept, would be 240 MB
-    assert grown < 16 * 1024
-
-
-def test_outputs_that_nothing_reads_are_bounded(
-    write_vdsp: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("vackit.compat.vaststreamx.taps.UNREAD_BYTES", 100 * 4 * 3 * 8 * 8)
-    graph, op, model_op = graph_of(write_vdsp())
-    stream = built(graph, ("unread", op), (model_op,))
-    for turn in range(150):
-        stream.run_async([image(turn % 4), image(1)])
-        stream.get_operator_output(model_op)
-    assert stream._taps["unread"]._queue.qsize() == 50
-    with pytest.raises(StreamError, match=r"first 100 outputs of FUSION_OP_RGB_\w+ were dropped"):
-        stream.get_operator_output("unread")
-
-
-def test_outputs_that_something_reads_are_kept_however_late(
-    write_vdsp: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("vackit.compat.vaststreamx.taps.UNREAD_BYTES", 1)
-    graph, op, _ = graph_of(write_vdsp())
-    stream = built(graph, ("tap", op))
-    stream.run_async([image(0)])
-    stream.get_operator_output("tap")
-    seeds = range(50)
-    for seed in seeds:
-        stream.run_async([image(seed)])
-    late = [numbers(stream.get_operator_output("tap"))[0].tobytes() for _ in seeds]
-    assert len(set(late)) == len(seeds)
