@@ -7,10 +7,12 @@ nothing else is under way and nothing new comes, the main thread is interrupted,
 `losses` says why.
 """
 
+import contextlib
 import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from vackit.errors import StreamError, VackitError
 
 GRACE_S = 3.0
 """How long a stream stays idle before a program that misses a result is interrupted."""
+_MOVES = 0.01  # the share of a core below which a callback waits rather than computes
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +73,7 @@ class Delivery:
         self._slots = threading.Semaphore(window)
         self._queue: SimpleQueue[_Item | None] = SimpleQueue()
         self._call: _Item | None = None  # the one whose callback is running
+        self._clock: int | None = None  # of the thread
         self._thread = threading.Thread(target=self._work, name="vackit-callbacks", daemon=True)
         self._thread.start()
 
@@ -93,20 +97,34 @@ class Delivery:
         self._queue.put(None)
 
     def join(self, timeout_s: float) -> None:
-        """Wait for the end of the thread, unless one callback takes longer than the timeout.
+        """Wait for the end of the thread, unless one callback stands still for ``timeout_s``.
 
-        However long the model takes, what was submitted is delivered: a program may end
-        without a wait for its last results.
+        However long the model takes, and a callback that computes, what was submitted is
+        delivered: a program may end without a wait for its last results. A callback that
+        waits itself may wait for what has ended already.
         """
         if threading.current_thread() is self._thread:
             return
         while self._thread.is_alive():
-            call = self._call
+            call, spent_s = self._call, self._cpu_seconds()
             self._thread.join(timeout_s)
-            if call is not None and call is self._call:
+            is_still = self._cpu_seconds() - spent_s < _MOVES * timeout_s
+            if call is not None and call is self._call and is_still:
+                logger.warning(
+                    "%s: the callback of input %d has waited for %g s while the program ends; "
+                    "what comes after it is not delivered",
+                    self._place, call.input_id, timeout_s,
+                )  # fmt: skip
                 return
 
+    def _cpu_seconds(self) -> float:
+        """Return what the thread has computed so far; 0 where the system does not tell."""
+        with contextlib.suppress(OSError):  # the thread has ended
+            return 0.0 if self._clock is None else time.clock_gettime(self._clock)
+        return 0.0
+
     def _work(self) -> None:
+        self._clock = _own_clock()
         is_missed = False
         while True:
             try:
@@ -139,6 +157,13 @@ class Delivery:
             fact = f"the callback raised {type(raised).__name__} for input {item.input_id}"
             losses.append(Loss(StreamError(f"{fact}; its result is lost"), is_told=True))
         return raised is None
+
+
+def _own_clock() -> int | None:
+    """Return the clock of what the calling thread computes; None where there is none."""
+    if hasattr(time, "pthread_getcpuclockid"):
+        return time.pthread_getcpuclockid(threading.get_ident())
+    return None
 
 
 def _lose(error: VackitError) -> None:
