@@ -98,7 +98,7 @@ class Statistics:
         Returns:
             Whether the extremes are finite; if not, nothing is taken in.
         """
-        if not (np.isfinite(low) and np.isfinite(high)):
+        if not (math.isfinite(low) and math.isfinite(high)):
             return False
         if low < self.low[index] or high > self.high[index]:
             self._widen(index, low, high)
