@@ -146,3 +146,46 @@ def test_text_through_a_compiled_model() -> None:
         "[710.0, 810.0, 911.0, 0.0]",
         "[110.0, 211.0, 311.0, 410.0]",
     ]
+
+
+WAITS_FOR_A_THREAD = """
+import threading
+from queue import Queue
+import numpy as np
+import vaststreamx as vsx
+
+graph, model_op = vsx.Graph(), vsx.ModelOperator(vsx.Model("deploy/mod", 1))
+graph.add_operators(*vsx.Operator.load_ops_from_json_file("vdsp.json"), model_op)
+stream = vsx.Stream(graph, vsx.StreamBalanceMode.ONCE)
+stream.register_operator_output(model_op)
+stream.build()
+results = Queue()
+
+
+def take():
+    while True:
+        try:
+            results.put(stream.get_operator_output(model_op))
+        except ValueError:
+            break
+
+
+threading.Thread(target=take).start()
+image = vsx.create_image(np.zeros((3, 9, 9), np.uint8), vsx.ImageFormat.RGB_PLANAR, 9, 9, 0)
+stream.run_async([image])
+results.get()
+"""
+
+
+@pytest.mark.slow
+def test_a_program_whose_thread_ended_in_an_error_does_not_wait_for_ever() -> None:
+    write_tiny_artifact(Path("deploy/mod"), "identity")
+    write_vdsp("FUSION_OP_RGB_CVTCOLOR_NORM_TENSOR")
+    Path("program.py").write_text(WAITS_FOR_A_THREAD)
+    done = subprocess.run(
+        [*RUNSTREAM, "program.py"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "vdsp.json: image is 9x9, expected 8x8: RGB_CVTCOLOR does not resize"
+    )

@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run ``runstream``."""
     own, program = _split(list(sys.argv[1:] if argv is None else argv))
     code = run_command(_parser(), lambda args: _run(args, program), own)
-    if "vackit.compat.vacl_stream" in sys.modules:
+    if "vackit.compat.losses" in sys.modules:
         from vackit.cli.runstream_program import end_stuck_threads
 
         end_stuck_threads(code)

@@ -15,7 +15,7 @@ from vackit.console import report_failure
 from vackit.errors import VackitError
 
 if TYPE_CHECKING:
-    from vackit.compat.vacl_stream.delivery import Loss
+    from vackit.compat.losses import Loss
 
 _GRACE_S = 3.0
 
@@ -101,9 +101,9 @@ def end_stuck_threads(code: int) -> None:
 
 
 def _losses() -> "list[Loss]":
-    """Return the results that never reached a program of the 2023 interface."""
-    delivery = sys.modules.get("vackit.compat.vacl_stream.delivery")
-    return [] if delivery is None else list(delivery.losses)
+    """Return the results that never reached the program."""
+    compat = sys.modules.get("vackit.compat.losses")
+    return [] if compat is None else list(compat.losses)
 
 
 def _report_losses(verbose: int) -> int:

@@ -13,6 +13,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from vackit.compat.losses import watch_threads
+
 # what OpenCV and the FFmpeg in it would print of their own
 _QUIET = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
 # what newer versions of Python and of libraries say of programs older than they are
@@ -33,6 +35,7 @@ def prepare() -> None:
         _quiet_opencv()
     restore_numpy_names()
     print_numbers_bare()
+    watch_threads()
 
 
 def quiet_libraries() -> None:

@@ -4,6 +4,7 @@
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     for name in ("VACKIT_DEVICE", "VACKIT_OPS", "PYTHONPATH", "PYTHONWARNINGS"):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("PATH", os.environ["PATH"])
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     monkeypatch.setattr(sys, "argv", sys.argv)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
@@ -349,10 +351,10 @@ def test_a_failed_program_does_not_hang_on_its_readers(capsys: Output) -> None:
 
 def test_runstream_reports_a_result_that_its_program_never_got(capsys: Output) -> None:
     # a sample of the 2023 interface failed, and the program ended without asking for it
-    from vackit.compat.vacl_stream.delivery import losses
+    from vackit.compat.losses import losses
 
     lose = (
-        "from vackit.compat.vacl_stream.delivery import Loss, losses\n"
+        "from vackit.compat.losses import Loss, losses\n"
         "from vackit.errors import StreamError\n"
         "losses.append(Loss(StreamError('input 3 failed', where='mod'), is_told={}))\n"
     )

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vackit.compat import vacl_stream, vaststream
+from vackit.compat.losses import Loss
 from vackit.compat.vacl_stream import delivery
 from vackit.config.vdsp import load_vdsp_params
 from vackit.errors import ArtifactError, ConfigError, DataError, DeviceExecutionError, StreamError
@@ -28,6 +29,7 @@ FORM_A = {
     "norma_type": 4,
 }  # fmt: skip
 TIMEOUT_S = 60
+lost: list[Loss] = []
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +38,8 @@ def interrupts(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     happened = threading.Event()
     monkeypatch.setattr(delivery, "interrupt_main", happened.set)
     monkeypatch.setattr(delivery, "GRACE_S", 0.01)
-    monkeypatch.setattr(delivery, "losses", [])
+    lost.clear()
+    monkeypatch.setattr(delivery, "losses", lost)
     return happened
 
 
@@ -249,7 +252,7 @@ def test_a_callback_that_raises_is_printed_and_the_stream_goes_on(
     # nothing comes any more: the program may wait for it in vain
     assert interrupts.wait(TIMEOUT_S)
     assert printed == [AttributeError]
-    assert [str(loss.error) for loss in delivery.losses] == [
+    assert [str(loss.error) for loss in lost] == [
         "the callback raised AttributeError for input 1; its result is lost"
     ]
     program.results = {}
@@ -268,9 +271,7 @@ def test_a_sample_that_fails_is_a_loss_and_interrupts(
         broken.setattr(OnnxRuntimeProgram, "_submit", fail)
         program.submit(image(), 1)
         assert interrupts.wait(TIMEOUT_S)
-    assert [(str(loss.error), loss.is_told) for loss in delivery.losses] == [
-        ("card: out of memory", False)
-    ]
+    assert [(str(loss.error), loss.is_told) for loss in lost] == [("card: out of memory", False)]
     assert program.run(image(), 2)[0][0].shape == (192,)
 
 

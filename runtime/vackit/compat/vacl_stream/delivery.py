@@ -9,8 +9,6 @@ nothing else is under way and nothing new comes, the main thread is interrupted,
 
 import contextlib
 import logging
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,29 +19,16 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from vackit.compat.losses import GRACE_S, Loss, interrupt_main, losses
 from vackit.compat.vacl_stream.callback import Callback
 from vackit.compat.vacl_stream.outputs import OFFERED, as_outputs
 from vackit.errors import StreamError, VackitError
 
-GRACE_S = 3.0
-"""How long a stream stays idle before a program that misses a result is interrupted."""
 _MOVES = 0.01  # the share of a core below which a callback waits rather than computes
 
 logger = logging.getLogger(__name__)
 
 Results = Sequence["Future[list[NDArray[Any]]]"]
-
-
-@dataclass(frozen=True)
-class Loss:
-    """A result that never reached the program; ``is_told`` where it was printed already."""
-
-    error: VackitError
-    is_told: bool
-
-
-losses: list[Loss] = []
-"""Of all streams of the process, oldest first."""
 
 
 @dataclass(frozen=True)
@@ -177,13 +162,3 @@ def _explained(error: Exception, input_id: int, place: str) -> VackitError:
     lost = StreamError(f"input {input_id} failed: {error!r}", where=place)
     lost.__cause__ = error
     return lost
-
-
-def interrupt_main() -> None:
-    """Send the signal of Ctrl-C to the main thread."""
-    # a real signal: a main thread that waits for a lock would not notice a simulated one
-    main = threading.main_thread().ident
-    if hasattr(signal, "pthread_kill") and main is not None:
-        signal.pthread_kill(main, signal.SIGINT)
-    else:
-        os.kill(os.getpid(), signal.SIGINT)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results that never reach a program, and the end of a program that waits for them for ever."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vackit.errors import VackitError
+
+GRACE_S = 3.0
+"""How long nothing happens before a program that misses a result is interrupted."""
+_IDLE = 0.01  # the share of a core below which nothing happens
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A result that never reached the program; ``is_told`` where it was printed already."""
+
+    error: VackitError
+    is_told: bool
+
+
+losses: list[Loss] = []
+"""Of all streams of the process, oldest first."""
+
+ThreadHook = Callable[[threading.ExceptHookArgs], object]
+
+
+def watch_threads() -> None:
+    """Watch for threads that end in an error of a stream; twice is harmless.
+
+    What such a thread should have taken, others may wait for: published programs take
+    outputs in a thread of their own, which expects the end of the stream alone. So once
+    the whole process stands still after such an error, the main thread is interrupted.
+    """
+    if not isinstance(threading.excepthook, _Watch):
+        threading.excepthook = _Watch(threading.excepthook)
+
+
+class _Watch:
+    """Notes the first error of a stream that ends a thread; then does what was done before."""
+
+    def __init__(self, before: ThreadHook) -> None:
+        self._before = before
+
+    def __call__(self, args: threading.ExceptHookArgs, /) -> object:
+        if isinstance(args.exc_value, VackitError) and not losses:
+            losses.append(Loss(args.exc_value, is_told=True))
+            threading.Thread(target=interrupt_when_idle, name="vackit-watch", daemon=True).start()
+        return self._before(args)
+
+
+def interrupt_when_idle(grace_s: float = GRACE_S) -> None:
+    """Interrupt the main thread once no thread has computed anything for ``grace_s``."""
+    is_idle = False
+    while not is_idle:
+        before_s = time.process_time()
+        time.sleep(grace_s)
+        is_idle = time.process_time() - before_s < _IDLE * grace_s
+    interrupt_main()
+
+
+def interrupt_main() -> None:
+    """Send the signal of Ctrl-C to the main thread."""
+    # a real signal: a main thread that waits for a lock would not notice a simulated one
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, signal.SIGINT)
+    else:
+        os.kill(os.getpid(), signal.SIGINT)
