@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from vackit.compat.vaststreamx.tensor import Tensor
@@ -80,6 +81,8 @@ def _untiled(array: NDArray[Any], wanted: tuple[int, ...]) -> NDArray[Any]:
     with contextlib.suppress(DataError):
         if array.ndim == 5:
             return untile_activation(array, wanted)
+        if array.ndim == len(wanted) == 4 and len(matrix) > 2:  # tiles of one sample
+            return untile_activation(array[np.newaxis], wanted)
         if tiles.ndim == 3 and len(matrix) == 2:
             return untile_matrix(tiles, (matrix[0], matrix[1])).reshape(wanted)
     raise StreamError(f"the model takes a sample of shape {wanted}, got {array.shape}")

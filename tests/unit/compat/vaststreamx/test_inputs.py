@@ -12,7 +12,7 @@ from vackit.compat.vaststreamx.inputs import plain_arrays, token_arrays
 from vackit.errors import StreamError
 from vackit.tensors import TensorSpec
 from vackit.testing.program_models import flat_model, matrix_model, text_model, write_model
-from vackit.vdsp.layout884 import tile_matrix
+from vackit.vdsp.layout884 import tile_activation, tile_matrix
 
 IDS, MASK, TYPES = [7, 8, 9, 0], [1, 1, 1, 0], [0, 0, 1, 0]
 EXPECTED = [[710, 810, 911, 0]]
@@ -123,3 +123,12 @@ def test_matrices_may_have_the_padding_of_their_tiles() -> None:
         assert np.array_equal(made, matrix[np.newaxis])
     with pytest.raises(StreamError, match=r"takes a sample of shape \(1, 20, 40\), got \(36, 48\)"):
         plain_arrays([vsx.from_numpy(np.zeros((36, 48), np.float16), 0)], [spec])
+
+
+@pytest.mark.parametrize("leading", [True, False], ids=["with N", "without N"])
+def test_activations_come_in_tiles(leading: bool) -> None:
+    array = np.random.default_rng(2).random((1, 6, 16, 20)).astype(np.float16)
+    tiles = tile_activation(array)
+    given = vsx.from_numpy(tiles if leading else tiles[0], 0)
+    (made,) = plain_arrays([given], [TensorSpec("x", (None, 6, 16, 20), "float16")])
+    np.testing.assert_array_equal(made, array)
