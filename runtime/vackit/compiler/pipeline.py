@@ -144,7 +144,7 @@ def _compile(
     images = CalibrationSet(config, signature(model)[0], pipeline) if is_int8 else None
     some = images_to_verify(config, model, pipeline, images) if verify else []
     verifier = Verifier(model, checkpoint, some, wanted=verify)
-    records, is_free = _to_float_form(model, config, checkpoint, verifier)
+    records, is_free = _to_float_form(model, config, checkpoint, verifier, excluded)
     verification = verifier.record(model)
     records += _append_extra_ops(model, config, checkpoint)
     quantized = None
@@ -195,9 +195,13 @@ def _quantize(
 
 
 def _to_float_form(
-    model: onnx.ModelProto, config: BuildConfig, where: object, verifier: Verifier
+    model: onnx.ModelProto,
+    config: BuildConfig,
+    where: object,
+    verifier: Verifier,
+    excluded: frozenset[str],
 ) -> tuple[list[PassRecord], bool]:
-    """Make the float32 graph that every dtype starts from.
+    """Make the float32 graph that every dtype starts from; ``excluded`` are to stay nodes.
 
     Returns:
         What each pass changed, and whether the batch is free.
@@ -210,7 +214,7 @@ def _to_float_form(
     is_free = free_batch(model, verifier.alone, where)
     records.append({"pass": "free_batch", "changes": int(is_free)})
     if config.backend.dtype == "int8":
-        records += run_integer_passes(model, where, verifier.samples)
+        records += run_integer_passes(model, where, verifier.samples, excluded)
     set_output_shapes(model, where)
     return records, is_free
 

@@ -17,6 +17,7 @@ from vackit.compiler.passes.fold_shapes import FoldShapes
 from vackit.compiler.passes.fold_stem import FoldStem
 from vackit.compiler.passes.fuse_clip import FuseClip
 from vackit.compiler.passes.matmul_to_gemm import MatMulToGemm
+from vackit.compiler.passes.merge_pointwise import MergePointwise
 from vackit.compiler.passes.pad_channels import PadChannels
 from vackit.compiler.passes.remove_dead import RemoveDead
 from vackit.compiler.passes.remove_identity import RemoveIdentity
@@ -40,6 +41,7 @@ FLOAT_PASSES: tuple[Pass, ...] = (
 # what makes integer kernels fast, on the float form with its batch settled
 INTEGER_PASSES: tuple[Pass, ...] = (
     FoldShapes(),
+    MergePointwise(),
     UntangleChannels(),
     RemoveDead(),
     PadChannels(),
@@ -66,7 +68,14 @@ def run_float_passes(
 
 
 def run_integer_passes(
-    model: onnx.ModelProto, where: object, samples: Samples = ()
+    model: onnx.ModelProto,
+    where: object,
+    samples: Samples = (),
+    spared: frozenset[str] = frozenset(),
 ) -> list[PassRecord]:
-    """Run `INTEGER_PASSES` over ``model`` in place; return what each changed."""
-    return run_passes(model, INTEGER_PASSES, where, samples, undo=True)
+    """Run `INTEGER_PASSES` over ``model`` in place; return what each changed.
+
+    Nodes named in ``spared`` are to stay float: no pass merges them with others.
+    """
+    passes = [step.sparing(spared) for step in INTEGER_PASSES]
+    return run_passes(model, passes, where, samples, undo=True)

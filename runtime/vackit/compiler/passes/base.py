@@ -34,6 +34,11 @@ class Pass(ABC):
     def apply(self, model: onnx.ModelProto) -> int:
         """Change ``model`` in place; return the number of changes."""
 
+    def sparing(self, nodes: frozenset[str]) -> "Pass":
+        """Return the pass that leaves ``nodes`` as nodes of their own: most do in any case."""
+        del nodes
+        return self
+
     def precondition(self, model: onnx.ModelProto) -> str:
         """Say why the pass cannot be applied to ``model``; empty where it can."""
         del model
