@@ -12,7 +12,7 @@ Source: Nagel et al. 2019, arXiv:1906.04721, section 4.1 (equal ranges of weight
 powers between leaving as is and making equal are Xiao et al. 2022's, arXiv:2211.10438, eq. 4.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import product
 
 import numpy as np
@@ -21,11 +21,10 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from vackit.compiler.channel_groups import ChannelGroups
-from vackit.compiler.channel_noise import Channels, NoiseModel, measure_channels
+from vackit.compiler.channel_noise import Channels, NoiseModel
 from vackit.compiler.graph import constants, values_of
 from vackit.compiler.placement import Placement
 from vackit.compiler.quantize import WEIGHT_MAX
-from vackit.compiler.walk import Arrays
 
 Doubles = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -51,8 +50,7 @@ _SWEEPS = 3
 def equalize(
     model: onnx.ModelProto,
     placement: Placement,
-    samples: Iterable[Arrays],
-    where: object,
+    channels: Mapping[str, Channels],
     *,
     per_channel: bool,
     limit: int = WEIGHT_MAX,
@@ -64,8 +62,7 @@ def equalize(
     Args:
         model: float32 with batch norms folded.
         placement: What will be quantized.
-        samples: Batches of one, by input name.
-        where: What to name in errors.
+        channels: Of every value that will be quantized.
         per_channel: Whether each output channel of a weight gets a scale of its own.
         limit: The largest integer weight.
 
@@ -73,8 +70,7 @@ def equalize(
         How many sets of channels were scaled.
     """
     groups = ChannelGroups(model)
-    names = [name for name in placement.groups if name in groups.values]
-    channels = measure_channels(model, names, samples, where)
+    channels = {name: own for name, own in channels.items() if name in groups.values}
     limits = clip_limits(model, channels)
     noise = NoiseModel(
         model, placement, groups, channels, limits, per_channel=per_channel, limit=limit

@@ -8,8 +8,10 @@ import numpy as np
 import onnx
 
 from vackit.compiler.calibration.images import CalibrationSet
+from vackit.compiler.center import center
+from vackit.compiler.channel_noise import measure_channels
 from vackit.compiler.equalize import equalize
-from vackit.compiler.graph import add_constant, constants
+from vackit.compiler.graph import add_constant, constants, inferred_shapes
 from vackit.compiler.memory import give_back
 from vackit.compiler.placement import Placement
 from vackit.compiler.qdq import Scales, channel_axis
@@ -45,13 +47,13 @@ class Refinement:
         """Change the float model in place; its outputs stay."""
         give_biases(model, placement)
         give_back()
+        shapes = inferred_shapes(model)
+        names = [name for name in placement.groups if len(shapes.get(name, ())) in (2, 4)]
+        measured = measure_channels(model, names, self._extremes, self._where)
+        channels = center(model, measured)
+        self.record["centered_values"] = sum(channels[name] is not measured[name] for name in names)
         self.record["equalized_sets"] = equalize(
-            model,
-            placement,
-            self._extremes,
-            self._where,
-            per_channel=per_channel,
-            limit=self._limit,
+            model, placement, channels, per_channel=per_channel, limit=self._limit
         )
         give_back()
 

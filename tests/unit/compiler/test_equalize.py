@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from vackit.compiler.channel_groups import ChannelGroups
-from vackit.compiler.channel_noise import Channels
+from vackit.compiler.channel_noise import Channels, measure_channels
 from vackit.compiler.equalize import apply, clip_limits, equalize, room_below
 from vackit.compiler.graph import copy_model
 from vackit.compiler.passes import run_float_passes
@@ -48,6 +48,12 @@ def _spread_chain(activation: str = "Relu", factor: float = 30.0) -> onnx.ModelP
             values[0] *= factor
             tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
     return model
+
+
+def _equalized(model: onnx.ModelProto, *, per_channel: bool) -> int:
+    placement = place(model)
+    channels = measure_channels(model, list(placement.groups), _samples(), "m")
+    return equalize(model, placement, channels, per_channel=per_channel)
 
 
 def _weights(model: onnx.ModelProto, name: str) -> NDArray[Any]:
@@ -130,7 +136,7 @@ def test_equalize_keeps_the_outputs(
     model = make()
     run_float_passes(model, "m")
     before = copy_model(model)
-    equalize(model, place(model), _samples(), "m", per_channel=per_channel)
+    _equalized(model, per_channel=per_channel)
     # float32 rounds the scaled weights anew
     assert _largest_difference(before, model, run) < 1e-5
 
@@ -138,7 +144,7 @@ def test_equalize_keeps_the_outputs(
 def test_equalize_evens_out_the_ranges_of_channels() -> None:
     model = _spread_chain()
     before = np.abs(_weights(model, "a.weight")).max(axis=(1, 2, 3))
-    assert equalize(model, place(model), _samples(), "m", per_channel=True) >= 1
+    assert _equalized(model, per_channel=True) >= 1
     after = np.abs(_weights(model, "a.weight")).max(axis=(1, 2, 3))
     assert after.max() / after.min() < 0.5 * before.max() / before.min()
 
@@ -147,7 +153,7 @@ def test_equalize_evens_out_the_ranges_of_channels() -> None:
 def test_equalize_goes_through_leaky_activations(activation: str, run: Run) -> None:
     original = _spread_chain(activation)
     model = copy_model(original)
-    assert equalize(model, place(model), _samples(), "m", per_channel=True) >= 1
+    assert _equalized(model, per_channel=True) >= 1
     weights = [np.abs(_weights(m, "a.weight")).max(axis=(1, 2, 3)) for m in (original, model)]
     spread = [largest.max() / np.median(largest) for largest in weights]
     assert spread[1] < 0.5 * spread[0]
@@ -168,7 +174,7 @@ def test_groups_fix_what_computed_slopes_multiply() -> None:
 
 def test_equalize_brings_a_lone_loud_channel_down_to_the_others() -> None:
     model = _spread_chain(factor=60.0)
-    equalize(model, place(model), _samples(), "m", per_channel=True)
+    _equalized(model, per_channel=True)
     after = np.abs(_weights(model, "a.weight")).max(axis=(1, 2, 3))
     # the power of three quarters alone leaves 2.7
     assert after[0] < 2 * np.median(after)
@@ -177,21 +183,21 @@ def test_equalize_brings_a_lone_loud_channel_down_to_the_others() -> None:
 def test_equalize_leaves_even_channels_as_they_are_behind_a_fixed_value() -> None:
     model = tiny_models.conv()
     before = model.SerializeToString()
-    assert equalize(model, place(model), _samples(), "m", per_channel=True) == 0
+    assert _equalized(model, per_channel=True) == 0
     assert model.SerializeToString() == before
 
 
 def test_equalize_twice_from_the_same_model_gives_the_same_bytes() -> None:
     one, other = _spread_chain("Clip"), _spread_chain("Clip")
     for model in (one, other):
-        equalize(model, place(model), _samples(), "m", per_channel=False)
+        _equalized(model, per_channel=False)
     assert one.SerializeToString() == other.SerializeToString()
 
 
 def test_equalize_keeps_what_a_clip_makes_of_the_samples(run: Run) -> None:
     model = _spread_chain("Clip")
     before = copy_model(model)
-    equalize(model, place(model), _samples(), "m", per_channel=True)
+    _equalized(model, per_channel=True)
     assert _largest_difference(before, model, run) < 1e-5
 
 
