@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vackit.compat.losses import Loss
 
 _GRACE_S = 3.0
+_LOOK_S = 0.5
 
 
 def execute(path: Path, argv: list[str], verbose: int, name: str = "__main__") -> int:
@@ -78,6 +79,9 @@ def _ended(body: Callable[[], None], verbose: int) -> int:
         code = _report_losses(verbose)
     if code:
         _wake_readers()
+    else:
+        # not here: threads may wait for the end of this one
+        threading.Thread(target=_watch_readers, name="vackit-end", daemon=True).start()
     return code
 
 
@@ -89,8 +93,7 @@ def end_stuck_threads(code: int) -> None:
     """
     if not code or not _losses():
         return
-    main = threading.main_thread()
-    threads = [each for each in threading.enumerate() if each is not main and not each.daemon]
+    threads = _threads()
     deadline = time.monotonic() + _GRACE_S
     for thread in threads:
         thread.join(max(deadline - time.monotonic(), 0.0))
@@ -116,6 +119,28 @@ def _wake_readers() -> None:
     compat = sys.modules.get("vackit.compat.vaststreamx.stream")
     if compat is not None:
         compat.close_all()
+
+
+def _watch_readers() -> None:
+    """End the program's threads once all that are left wait for outputs that cannot come.
+
+    Nothing brings any more when no other thread is left and no stream has anything to do;
+    then the streams that the program has not closed are closed for it.
+    """
+    compat = sys.modules.get("vackit.compat.vaststreamx.stream")
+    was_idle = False
+    while compat is not None and (threads := _threads()):
+        is_idle = compat.all_wait(threads)
+        if is_idle and was_idle:
+            compat.close_all()
+        was_idle = is_idle
+        threads[0].join(_LOOK_S)
+
+
+def _threads() -> list[threading.Thread]:
+    """Return the program's threads that Python waits for at its end."""
+    main = threading.main_thread()
+    return [each for each in threading.enumerate() if each is not main and not each.daemon]
 
 
 def _exit_code(error: SystemExit) -> int:

@@ -10,7 +10,7 @@ import math
 import os
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from typing import Any
 
@@ -65,6 +65,7 @@ class Stream:
         self._native: NativeStream | None = None
         self._is_closed = False
         self._pending: set[Future[Any]] = set()
+        self._readers: set[int] = set()  # threads that are taking outputs
 
     def register_operator_output(self, *arguments: Any) -> None:
         """Keep an operator's outputs for `get_operator_output`.
@@ -144,7 +145,12 @@ class Stream:
             StreamError: The output was not registered; or what went wrong with a sample.
         """
         tap = self._tap(key)
-        futures = tap.get()
+        reader = threading.get_ident()
+        self._readers.add(reader)
+        try:
+            futures = tap.get()
+        finally:
+            self._readers.discard(reader)
         if futures is None:
             raise EndOfStream("the input is closed and all outputs are taken")
         if tap.operator == self._prepare:
@@ -169,6 +175,11 @@ class Stream:
         wait(pending)
         if self._is_closed and self._native is not None:
             self._native.wait()
+
+    @property
+    def idle_readers(self) -> set[int]:
+        """Return the threads that wait for outputs, where nothing is under way."""
+        return set() if self._pending else set(self._readers)
 
     def _samples(self, inputs: Inputs, params: Params | None) -> list[Sample]:
         if self._native is None:
@@ -218,3 +229,9 @@ def close_all() -> None:
     """Close the inputs of all streams, so that threads that wait for outputs end."""
     for stream in list(_open_streams):
         stream.close_input()
+
+
+def all_wait(threads: Iterable[threading.Thread]) -> bool:
+    """Tell whether each of ``threads`` waits for outputs of streams that have nothing to do."""
+    waiting = {reader for stream in list(_open_streams) for reader in stream.idle_readers}
+    return all(thread.ident in waiting for thread in threads)
