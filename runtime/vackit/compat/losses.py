@@ -3,6 +3,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -34,7 +35,8 @@ def watch_threads() -> None:
 
     What such a thread should have taken, others may wait for: published programs take
     outputs in a thread of their own, which expects the end of the stream alone. So once
-    the whole process stands still after such an error, the main thread is interrupted.
+    the main thread waits for a thread after such an error, and the whole process stands
+    still, it is interrupted.
     """
     if not isinstance(threading.excepthook, _Watch):
         threading.excepthook = _Watch(threading.excepthook)
@@ -49,18 +51,28 @@ class _Watch:
     def __call__(self, args: threading.ExceptHookArgs, /) -> object:
         if isinstance(args.exc_value, VackitError) and not losses:
             losses.append(Loss(args.exc_value, is_told=True))
-            threading.Thread(target=interrupt_when_idle, name="vackit-watch", daemon=True).start()
+            threading.Thread(target=interrupt_when_stuck, name="vackit-watch", daemon=True).start()
         return self._before(args)
 
 
-def interrupt_when_idle(grace_s: float = GRACE_S) -> None:
-    """Interrupt the main thread once no thread has computed anything for ``grace_s``."""
-    is_idle = False
-    while not is_idle:
+def interrupt_when_stuck(grace_s: float = GRACE_S) -> None:
+    """Interrupt the main thread once it has waited for others that do nothing for ``grace_s``."""
+    is_stuck = False
+    while not is_stuck:
         before_s = time.process_time()
         time.sleep(grace_s)
         is_idle = time.process_time() - before_s < _IDLE * grace_s
+        is_stuck = is_idle and _main_waits_for_a_thread()
     interrupt_main()
+
+
+def _main_waits_for_a_thread() -> bool:
+    """Tell whether the main thread is in a wait for another: events, queues, futures, joins.
+
+    Other waits, for a process or the network say, may well come to an end.
+    """
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    return frame is not None and frame.f_code.co_filename == threading.__file__
 
 
 def interrupt_main() -> None:
