@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The end of programs that leave threads behind."""
+"""The end of programs: threads left behind, results lost, tables and traces."""
 
+import json
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from vackit.cli.runstream import main
+from vackit.compat.losses import losses
 from vackit.testing.tiny_artifacts import write_tiny_artifact
 
 TIMEOUT_S = 60
@@ -54,9 +56,9 @@ def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
         yield
 
 
-def run(text: str) -> int:
+def run(text: str, *options: str) -> int:
     Path("program.py").write_text(text)
-    return main(["program.py"])
+    return main([*options, "program.py"])
 
 
 def reader() -> threading.Thread | None:
@@ -102,3 +104,53 @@ def test_threads_of_a_pool_may_still_bring_something() -> None:
         assert thread.is_alive()
     thread.join(TIMEOUT_S)
     assert not thread.is_alive()
+
+
+def test_a_failed_program_does_not_hang_on_its_readers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(PROGRAM + "raise RuntimeError('mine')") == 1
+    if thread := reader():
+        thread.join(TIMEOUT_S)
+    out, err = capsys.readouterr()
+    assert out == "end\n"
+    assert err.endswith("RuntimeError: mine\n")
+
+
+def test_runstream_reports_a_result_that_its_program_never_got(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # a sample of the 2023 interface failed, and the program ended without asking for it
+    lose = (
+        "from vackit.compat.losses import Loss, losses\n"
+        "from vackit.errors import StreamError\n"
+        "losses.append(Loss(StreamError('input 3 failed', where='mod'), is_told={}))\n"
+    )
+    try:
+        assert run(lose.format(False)) == 1
+        assert capsys.readouterr().err == "mod: input 3 failed\n"
+        losses.clear()
+        assert run(lose.format(True)) == 0
+        assert run("raise KeyboardInterrupt") == 1
+        assert capsys.readouterr().err == "mod: input 3 failed\n"
+    finally:
+        losses.clear()
+
+
+def test_runstream_profiles_and_traces(capsys: pytest.CaptureFixture[str]) -> None:
+    program = (
+        "import threading, numpy as np, vaststreamx as vsx\n"
+        "image = vsx.create_image(np.zeros(24, np.uint8), vsx.ImageFormat.GRAY, 6, 4, 0)\n"
+        "def work():\n"
+        "    vsx.crop(image, (0, 0, 2, 2))\n"
+        "threading.Thread(target=work).start()\n"
+        "vsx.crop(image, (0, 0, 2, 2))\n"
+    )
+    assert run(program, "--profile", "--trace", "trace.json") == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    head, row = err.splitlines()
+    assert head.split() == ["operator", "count", "mean", "ms", "p95", "ms", "queue", "depth"]
+    assert row.split()[:2] == ["crop", "2"]
+    events = json.loads(Path("trace.json").read_text())["traceEvents"]
+    assert sum(event["name"] == "crop" for event in events) == 2

@@ -19,9 +19,6 @@ from vackit.artifact.manifest import Manifest
 from vackit.artifact.store import GRAPH_SUFFIX, WEIGHTS_SUFFIX, write_artifact
 from vackit.compat import vacl_stream, vaststream
 from vackit.compat.vacl_stream import delivery
-from vackit.compat.vacl_stream.memory import Memory
-from vackit.compat.vacl_stream.outputs import Outputs, as_outputs
-from vackit.compat.vacl_stream.structures import address_of
 from vackit.errors import ArtifactError, ConfigError, DataError, StreamError
 from vackit.tensors import TensorSpec
 from vackit.testing.tiny_artifacts import write_tiny_artifact
@@ -256,59 +253,6 @@ def test_outputs_are_gone_after_their_callback() -> None:
     gone = addresses[0] if addresses[0] != addresses[1] else 1
     with pytest.raises(DataError, match="no output lies at address"):
         program.vs.get_model_output("tiny", 0, gone, host)
-
-
-def test_outputs_are_found_by_any_address_of_their_sample() -> None:
-    outputs = Outputs()
-    sample = as_outputs([np.arange(4, dtype=np.int64), np.zeros((1, 0), np.float32)], "m")
-    assert [array.dtype for array in sample] == [np.float16, np.float16]
-    with outputs.offered([sample]) as addresses:
-        assert len(addresses) == 2
-        assert outputs.sample(addresses[1]) is sample
-        assert outputs.samples(addresses, 2) == [sample]
-    with pytest.raises(DataError, match="no output lies at address"):
-        outputs.samples([1], 1)
-
-
-def test_memory_copies_what_it_is_given() -> None:
-    memory = Memory()
-    array = np.arange(6, dtype=np.int32)[::2]
-    address = memory.copy_in(array, 12)
-    array[:] = 9
-    assert memory.read(address).view(np.int32).tolist() == [0, 2, 4]
-    assert memory.read(c_uint64(address)) is memory.read(c_void_p(address))
-    assert (memory.free(address), memory.free(address), len(memory)) == (0, 1, 0)
-
-
-@pytest.mark.parametrize(
-    ("source", "num_bytes", "message"),
-    [
-        (np.zeros(3, np.uint8), 4, "4 bytes are to be copied, the array holds 3"),
-        (np.zeros(3, np.uint8), 0, "0 bytes are to be copied, expected at least 1"),
-        (c_void_p(None), 4, "the pointer is null"),
-        (1.5, 4, "expected an address, got float"),
-    ],
-    ids=["too small", "nothing", "null", "no pointer"],
-)
-def test_memory_refuses(source: Any, num_bytes: int, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        Memory().copy_in(source, num_bytes)
-
-
-def test_address_of_reads_every_kind_of_pointer() -> None:
-    info = StreamInfo(1, 2, 3, "m")
-    wanted = ctypes.addressof(info)
-    for pointer in (info, ctypes.pointer(info), ctypes.byref(info), wanted, c_void_p(wanted)):
-        assert address_of(pointer) == wanted
-    assert address_of(None) == 0
-
-
-def test_shims_offer_both_names() -> None:
-    from vackit.compat.shims import vacl_stream as low
-    from vackit.compat.shims import vaststream as high
-
-    assert low.create_vaststream is vacl_stream.create_vaststream
-    assert high.vast_stream is vaststream.vast_stream
 
 
 def test_get_model_output_checks_where_it_writes() -> None:

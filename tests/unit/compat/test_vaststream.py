@@ -306,13 +306,3 @@ def test_a_callback_may_submit_more_than_the_window_holds() -> None:
     stream.run_stream_dynamic([address], (20, 30), 0)
     assert done.wait(TIMEOUT_S)
     assert seen == list(range(200))
-
-
-def test_star_import_brings_what_programs_use_without_importing() -> None:
-    names: dict[str, Any] = {}
-    # inside a function the statement exists in this form only
-    exec("from vackit.compat.vaststream import *", names)
-    assert names["vast_stream"] is vaststream.vast_stream
-    assert names["cast"] is ctypes.cast
-    assert names["POINTER"] is ctypes.POINTER
-    assert (names["c_void_p"], names["c_uint64"]) == (ctypes.c_void_p, ctypes.c_uint64)
