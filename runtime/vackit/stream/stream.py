@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import wait
 from types import TracebackType
 from typing import Any, Self
 
@@ -55,6 +56,8 @@ class Stream:
             )
         self._batcher = Batcher(max_batch, max_delay_us, queue_size)
         self._window = workers * max_batch + queue_size
+        # half of the queue: the workers have the other half meanwhile
+        self._at_once = max(queue_size // 2, 1)
         self._threads = [
             threading.Thread(
                 target=_work, args=(graph, self._batcher), name=f"vackit-stream-{i}", daemon=True
@@ -94,6 +97,8 @@ class Stream:
     def map(self, samples: Iterable[Any]) -> Iterator[Tensors]:
         """Yield the outputs of ``samples`` in their order, reading only a little ahead.
 
+        They come in groups: a caller that is woken for every sample disturbs the workers.
+
         The first failure is raised at its place; what has been submitted after it is
         still executed.
         """
@@ -101,9 +106,16 @@ class Stream:
         for sample in samples:
             ahead.append(self.submit(sample))
             if len(ahead) > self._window:
-                yield ahead.popleft().result()
+                yield from self._taken(ahead)
         self.flush()
         while ahead:
+            yield from self._taken(ahead)
+
+    def _taken(self, ahead: deque[SampleFuture]) -> Iterator[Tensors]:
+        """Yield the next few results, woken up once for all of them."""
+        count = min(self._at_once, len(ahead))
+        wait([ahead[count - 1]])
+        for _ in range(count):
             yield ahead.popleft().result()
 
     def flush(self) -> None:

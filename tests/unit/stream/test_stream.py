@@ -54,6 +54,13 @@ def test_map_keeps_the_order(
     assert got == [2 * i for i in range(99)]
 
 
+@pytest.mark.parametrize("queue_size", [1, 2, 3, 8, 40])
+def test_map_waits_for_no_batch_that_it_would_have_to_fill(graph: Graph, queue_size: int) -> None:
+    with Stream(graph, max_batch=8, max_delay_us=None, queue_size=queue_size) as stream:
+        got = [value(outputs) for outputs in stream.map(sample(i) for i in range(99))]
+    assert got == [2 * i for i in range(99)]
+
+
 def test_map_reads_only_a_little_ahead(graph: Graph) -> None:
     read: list[int] = []
 
