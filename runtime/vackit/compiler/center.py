@@ -62,13 +62,15 @@ def _shifts(
     known, free = constants(graph), _shiftable(graph, sums, channels)
     shifts: dict[str, Doubles] = {}
     sizes: dict[str, int] = {}
+    # a sum is wider than what a block adds to it: it comes first
+    waits = {v: all(reader.name in sums for reader in r) for v, r in consumers(graph).items()}
     for node in graph.node:
         value = node.output[0] if node.output else ""
         if value not in free:
             continue
         if node.name in sums:
             sizes[value] = sizes[node.input[0]]
-            # what is not rounded itself takes up what the sum wants
+            # what nothing else reads takes up what the sum wants
             waiting = [name for name in node.input if name not in shifts]
             for name in waiting:
                 shifts[name] = np.zeros(sizes[name])
@@ -78,7 +80,7 @@ def _shifts(
             shifts[value] = _sum(shifts, node)
         else:
             sizes[value] = known[node.input[1]].dims[0]
-            if value in channels:
+            if value in channels and not waits[value]:
                 shifts[value] = _to_middle(channels[value])
     return shifts
 

@@ -24,6 +24,7 @@ from vackit.compiler.quantize import (
 from vackit.compiler.refine import Refinement
 from vackit.compiler.saturation import useful_ranges
 from vackit.compiler.spreads import evened, spreads
+from vackit.compiler.stem import float_stem
 from vackit.config.build import Quantize
 
 logger = logging.getLogger(__name__)
@@ -98,6 +99,7 @@ def quantize_model(
         "refinement": refinement.record,
         "evened_weights": evened(spread, spreads(twin, placement)),
         "float_nodes": sorted(excluded),
+        "float_stem": sorted(float_stem(twin.graph)),
         "cut_ranges": {n: list(whole[n]) for n in measured if measured[n] != whole[n]},
         "ranges": {name: list(bounds) for name, bounds in ranges.items()},
         "fingerprints": fingerprints(model.graph),

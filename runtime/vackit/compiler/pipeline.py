@@ -32,7 +32,7 @@ from vackit.compiler.extra_ops import extra_pass
 from vackit.compiler.frontend import read_model
 from vackit.compiler.half import to_half
 from vackit.compiler.int8 import Quantized, quantize_model
-from vackit.compiler.lowering import lower
+from vackit.compiler.lowering import lower_and_record
 from vackit.compiler.opset import raise_opset
 from vackit.compiler.output_layout import with_layouts
 from vackit.compiler.passes import (
@@ -154,7 +154,8 @@ def _compile(
         model, quantized = _quantize(
             model, config, images, excluded, pipeline, use_cache=use_cache, accuracy=accuracy
         )
-        model = lower(model)
+        model, lowering = lower_and_record(model)
+        records += lowering
         tools["opencv"] = _opencv_version()
     elif config.backend.dtype == "fp16":
         model = to_half(model, checkpoint)

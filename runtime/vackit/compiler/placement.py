@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decide which nodes compute in integers and which values are therefore quantized.
 
-Convolutions and matrix products with constant weights always do. What lies between them
-follows where it feeds another integer node; everything else (softmax, hard-swish, the last
-Flatten) stays float, and so do the sums of inverted residual blocks
-(`vackit.compiler.residual`). Between a node and the ReLU or Clip behind it nothing is
-quantized: the quantized range does the clipping.
+Convolutions and matrix products with constant weights always do, but for the first layers of
+some networks (`vackit.compiler.stem`). What lies between them follows where it feeds another
+integer node; everything else (softmax, hard-swish, the last Flatten) stays float, and so do
+the sums of inverted residual blocks (`vackit.compiler.residual`). Between a node and the ReLU
+or Clip behind it nothing is quantized: the quantized range does the clipping.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from onnx import TensorProto
 
 from vackit.compiler.graph import attribute, constants, consumers, output_names, producers
 from vackit.compiler.residual import float_sums, unrounded_values
+from vackit.compiler.stem import float_stem
 
 WEIGHTED = frozenset({"Conv", "Gemm", "MatMul"})
 ACTIVATIONS = frozenset({"Clip", "Relu"})
@@ -49,7 +50,7 @@ def place(model: onnx.ModelProto, excluded: frozenset[str] = frozenset()) -> Pla
     """Return what is to be quantized; nodes named in ``excluded`` stay float."""
     graph = model.graph
     floats, sums = _float_values(model), float_sums(model)
-    active = _integer_nodes(graph, floats, excluded | sums)
+    active = _integer_nodes(graph, floats, excluded | sums | float_stem(graph))
     unrounded = unrounded_values(graph, sums)
     wanted = _quantized_values(graph, floats, active, unrounded)
     groups: dict[str, str] = {}

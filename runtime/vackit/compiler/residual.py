@@ -3,9 +3,9 @@
 
 The inverted residual block of MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381, section 3.3)
 ends in a pointwise convolution without an activation, whose result is added to that of the
-block before. Such a convolution is a matrix product, and an integer matrix product can be
-scaled to float as cheaply as to uint8. Then nothing is rounded from sum to sum: only what a
-convolution reads is, once for each.
+block before. What is added up from block to block is not rounded: a block's own result is,
+which is small beside the sum, and of the sum what the next convolution reads. What a chain of
+such sums starts from is a matrix product, and that can be scaled to float instead of uint8.
 """
 
 import onnx
@@ -33,10 +33,14 @@ def float_sums(model: onnx.ModelProto) -> frozenset[str]:
 
 
 def unrounded_values(graph: onnx.GraphProto, sums: frozenset[str]) -> frozenset[str]:
-    """Return the results of convolutions that a sum of `float_sums` reads."""
-    read = {name for node in graph.node if node.name in sums for name in node.input}
+    """Return the results of convolutions that chains of `float_sums` start from.
+
+    They are rounded for the convolution that reads them as well; the sum gets them as they are.
+    """
+    added = {name for node in graph.node if node.name in sums for name in node.input}
+    others = {name for node in graph.node if node.name not in sums for name in node.input}
     made = {name for node in graph.node if node.op_type == "Conv" for name in node.output}
-    return frozenset(read & made)
+    return frozenset(added & others & made)
 
 
 def is_pointwise(node: onnx.NodeProto, known: dict[str, onnx.TensorProto]) -> bool:

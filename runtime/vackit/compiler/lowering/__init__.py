@@ -11,14 +11,19 @@ import onnx
 from vackit.compiler.graph import copy_model
 from vackit.compiler.lowering.fold import lift_folds, lower_folds
 from vackit.compiler.lowering.pointwise import lift_products, lower_products
+from vackit.compiler.passes.running import PassRecord
 
 
 def lower(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the form of an integer graph that is run; ``model`` is left as it is."""
+    return lower_and_record(model)[0]
+
+
+def lower_and_record(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[PassRecord]]:
+    """Return also what each step changed, for the manifest."""
     lowered = copy_model(model)
-    lower_folds(lowered)
-    lower_products(lowered)
-    return lowered
+    steps = {"lower_folds": lower_folds, "lower_products": lower_products}
+    return lowered, [{"pass": name, "changes": step(lowered)} for name, step in steps.items()]
 
 
 def lift(model: onnx.ModelProto) -> onnx.ModelProto:

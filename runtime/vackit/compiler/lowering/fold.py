@@ -31,8 +31,8 @@ _BLOCK = 2
 _WAY = ("QuantizeLinear", "Reshape", "Transpose", "Reshape", "Transpose", "Reshape", "Transpose")
 
 
-def lower_folds(model: onnx.ModelProto) -> None:
-    """Round before every SpaceToDepth that one convolution alone reads, in place."""
+def lower_folds(model: onnx.ModelProto) -> int:
+    """Round before every SpaceToDepth that one convolution alone reads; return how many."""
     graph = model.graph
     shapes, makers, readers = inferred_shapes(model), producers(graph), consumers(graph)
     nodes: list[onnx.NodeProto] = []
@@ -51,6 +51,7 @@ def lower_folds(model: onnx.ModelProto) -> None:
     if done:
         set_nodes(graph, [node for node in nodes if node.name not in done])
         del graph.value_info[:]
+    return len(done)
 
 
 def _is_fixed(shape: Shape) -> bool:

@@ -3,8 +3,7 @@
 
 ONNX Runtime fuses DequantizeLinear and Conv into an integer kernel only where the result is
 quantized again; of a Gemm it also fuses the form with a float result. Its integer
-convolutions run on channels last, so that the transposes here cancel out with its own; the
-sums of such products are taken on channels last too.
+convolutions run on channels last, so that the transposes here cancel out with its own.
 """
 
 import numpy as np
@@ -18,9 +17,7 @@ from vackit.compiler.graph import (
     constants,
     consumers,
     inferred_shapes,
-    output_names,
     producers,
-    replace,
     set_nodes,
     values_of,
 )
@@ -34,27 +31,20 @@ LAST, FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
 PIXELS, BACK, ROWS, PRODUCT = "/channels_last", "/channels_first", "/rows", "/product"
 
 
-def lower_products(model: onnx.ModelProto) -> None:
-    """Write the convolutions that an Add reads unrounded as products, in place."""
+def lower_products(model: onnx.ModelProto) -> int:
+    """Write the convolutions that an Add reads unrounded as products, in place; return how many."""
     graph = model.graph
     shapes = inferred_shapes(model)
     products = _products(graph, shapes)
-    if not products:
-        return
-    last = _channels_last(graph, {node.output[0] for node in products.values()})
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        if node.name in products:
-            nodes += _as_product(graph, node, shapes[node.output[0]])
-        elif node.op_type == "QuantizeLinear" and node.input[0] in last:
-            nodes += _rounded(node)
-        elif last.isdisjoint(node.output):
-            nodes += [*_turned_back(node, last), node]
-        else:
-            nodes.append(node)
-    set_nodes(graph, nodes)
-    RemoveDead().apply(model)
-    del graph.value_info[:]
+        is_product = node.name in products
+        nodes += _as_product(graph, node, shapes[node.output[0]]) if is_product else [node]
+    if products:
+        set_nodes(graph, nodes)
+        RemoveDead().apply(model)
+        del graph.value_info[:]
+    return len(products)
 
 
 def _products(graph: onnx.GraphProto, shapes: dict[str, Shape]) -> dict[str, onnx.NodeProto]:
@@ -82,15 +72,6 @@ def _is_integer_product(graph: onnx.GraphProto, node: onnx.NodeProto) -> bool:
     return own and is_pointwise(plain, known)
 
 
-def _channels_last(graph: onnx.GraphProto, products: set[str]) -> set[str]:
-    """Return the float values that are kept with channels last: products and their sums."""
-    last, outputs = set(products), output_names(graph)
-    for node in graph.node:
-        if node.op_type == "Add" and last.issuperset(node.input):
-            last |= set(node.output) - outputs
-    return last
-
-
 def _as_product(graph: onnx.GraphProto, node: onnx.NodeProto, shape: Shape) -> list[onnx.NodeProto]:
     makers, value = producers(graph), node.output[0]
     codes, *scale = makers[node.input[0]].input
@@ -98,15 +79,16 @@ def _as_product(graph: onnx.GraphProto, node: onnx.NodeProto, shape: Shape) -> l
     flat = add_constant(graph, f"{value}{ROWS}/shape", np.array([-1, channels]))
     whole = np.array([-1, *(shape[axis] for axis in LAST[1:])])
     place = add_constant(graph, f"{value}{PRODUCT}/shape", whole)
-    pixels, rows, real, product = (
-        f"{value}{end}" for end in (PIXELS, ROWS, ROWS + DEQUANTIZED, PRODUCT)
+    pixels, rows, real, product, back = (
+        f"{value}{end}" for end in (PIXELS, ROWS, ROWS + DEQUANTIZED, PRODUCT, BACK)
     )
     return [
         helper.make_node("Transpose", [codes], [pixels], name=pixels, perm=LAST),
         helper.make_node("Reshape", [pixels, flat], [rows], name=rows),
         helper.make_node("DequantizeLinear", [rows, *scale], [real], name=real),
         helper.make_node("Gemm", [real, *node.input[1:]], [product], name=node.name),
-        helper.make_node("Reshape", [product, place], [value], name=product),
+        helper.make_node("Reshape", [product, place], [f"{back}/before"], name=product),
+        helper.make_node("Transpose", [f"{back}/before"], [value], name=back, perm=FIRST),
     ]
 
 
@@ -124,48 +106,23 @@ def _turn_weights(graph: onnx.GraphProto, dequantize: onnx.NodeProto) -> tuple[i
     return turned.shape
 
 
-def _rounded(quantize: onnx.NodeProto) -> list[onnx.NodeProto]:
-    codes = quantize.output[0]
-    before = f"{codes}{PIXELS}"
-    quantize.output[0] = before
-    back = helper.make_node("Transpose", [before], [codes], name=f"{codes}{BACK}", perm=FIRST)
-    return [quantize, back]
-
-
-def _turned_back(node: onnx.NodeProto, last: set[str]) -> list[onnx.NodeProto]:
-    """Let a node that knows nothing of channels last read channels first."""
-    made = []
-    for value in dict.fromkeys(name for name in node.input if name in last):
-        first = f"{node.name}/{value}{BACK}"
-        replace(node.input, value, first)
-        made.append(helper.make_node("Transpose", [value], [first], name=first, perm=FIRST))
-    return made
-
-
 def lift_products(model: onnx.ModelProto) -> None:
     """Undo `lower_products`, in place."""
     graph = model.graph
     makers = producers(graph)
-    renamed = {
-        node.output[0]: node.input[0]
-        for node in graph.node
-        if node.op_type == "Transpose" and node.name.endswith(BACK) and node.output[0] == node.name
-    }
     nodes: list[onnx.NodeProto] = []
+    lifted = False
     for node in graph.node:
-        for old in set(node.input) & set(renamed):
-            replace(node.input, old, renamed[old])
-        product = makers.get(node.input[0]) if node.input else None
-        if node.op_type == "Reshape" and product is not None and node.name.endswith(PRODUCT):
+        if node.op_type == "Transpose" and node.name.endswith(BACK):
+            product = makers[makers[node.input[0]].input[0]]
             nodes += _as_convolution(graph, product, node.output[0])
-            continue
-        if node.op_type == "QuantizeLinear" and node.output[0].endswith(CODES + PIXELS):
-            node.output[0] = node.output[0].removesuffix(PIXELS)
-        if not (node.op_type == "Transpose" and node.name.endswith(BACK)):
+            lifted = True
+        else:
             nodes.append(node)
-    set_nodes(graph, nodes)
-    RemoveDead().apply(model)
-    del graph.value_info[:]
+    if lifted:
+        set_nodes(graph, nodes)
+        RemoveDead().apply(model)
+        del graph.value_info[:]
 
 
 def _as_convolution(

@@ -17,7 +17,6 @@ from vackit.compiler.passes.fold_shapes import FoldShapes
 from vackit.compiler.passes.fold_stem import FoldStem
 from vackit.compiler.passes.fuse_clip import FuseClip
 from vackit.compiler.passes.matmul_to_gemm import MatMulToGemm
-from vackit.compiler.passes.merge_pointwise import MergePointwise
 from vackit.compiler.passes.pad_channels import PadChannels
 from vackit.compiler.passes.remove_dead import RemoveDead
 from vackit.compiler.passes.remove_identity import RemoveIdentity
@@ -41,7 +40,6 @@ FLOAT_PASSES: tuple[Pass, ...] = (
 # what makes integer kernels fast, on the float form with its batch settled
 INTEGER_PASSES: tuple[Pass, ...] = (
     FoldShapes(),
-    MergePointwise(),
     UntangleChannels(),
     RemoveDead(),
     PadChannels(),

@@ -21,6 +21,7 @@ from vackit.compiler.graph import (
     values_of,
 )
 from vackit.compiler.passes.base import Pass
+from vackit.compiler.stem import float_stem
 
 _BLOCK = 2
 # more channels than an image has, and the folding costs more than it saves
@@ -35,11 +36,22 @@ class FoldStem(Pass):
     SpaceToDepth the same convolution has a quarter of the taps, each four times as long, and
     stride 1. The weights are re-ordered, and zero where a folded tap was none before.
     Changes no sum but for the order of its terms; leaves convolutions that read anything
-    but an input of the graph, and inputs of odd height or width.
+    but an input of the graph, inputs of odd height or width, and what stays in float, where the
+    folding costs more than it saves: `vackit.compiler.stem`, and the nodes it is told to spare.
+
+    Args:
+        spared: Names of nodes to leave as they are.
     """
 
     name: ClassVar[str] = "fold_stem"
     adds: ClassVar[frozenset[str]] = frozenset({"SpaceToDepth"})
+
+    def __init__(self, spared: frozenset[str] = frozenset()) -> None:
+        self._spared = spared
+
+    def sparing(self, nodes: frozenset[str]) -> "FoldStem":
+        """Return the pass that leaves ``nodes`` as they are."""
+        return FoldStem(self._spared | nodes)
 
     def apply(self, model: onnx.ModelProto) -> int:
         """Fold; return the number of convolutions changed."""
@@ -49,8 +61,10 @@ class FoldStem(Pass):
         nodes: list[onnx.NodeProto] = []
         folded = 0
         inputs = {value.name for value in graph.input} - outputs
+        floats = self._spared | float_stem(graph)
         for node in graph.node:
             is_first = bool(node.input) and node.input[0] in inputs
+            is_first = is_first and node.name not in floats
             if is_first and len(readers[node.input[0]]) == 1 and _fits(node, known, shapes):
                 tensor = known[node.input[1]]
                 nodes.append(_fold(graph, node, tensor, shapes[node.input[0]]))

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the first layers of a network that are better left in float.
+
+A convolution of an image's few channels and a depthwise one multiply little for each value
+that they write: on a CPU they take as long in integers as in float, while their large pictures
+hold a quarter of what rounding loses in a MobileNet. Rounded is only what comes out of them.
+"""
+
+import onnx
+
+from vackit.compiler.graph import attribute, constants, consumers, output_names
+from vackit.compiler.residual import is_pointwise
+
+# more channels than an image has
+_MOST_CHANNELS = 4
+_ACTIVATIONS = frozenset({"Clip", "Relu"})
+
+
+def float_stem(graph: onnx.GraphProto) -> frozenset[str]:
+    """Return the names of the convolutions at a network's beginning that stay in float.
+
+    They are a first convolution that a depthwise one alone reads, that one, and the pointwise
+    one behind it where it leaves fewer channels and no activation follows: what is rounded
+    then is less. A first convolution of another kind of network is left to the integers.
+    """
+    found: list[str] = []
+    for value in graph.input:
+        first = _only_reader(graph, value.name)
+        if first is None or not _is_first(graph, first):
+            continue
+        depthwise = _conv_behind(graph, first)
+        if depthwise is None or not _is_depthwise(graph, depthwise):
+            continue
+        found += [first.name, depthwise.name]
+        last = _conv_behind(graph, depthwise)
+        if last is not None and _narrows(graph, last):
+            found.append(last.name)
+    return frozenset(found)
+
+
+def _only_reader(graph: onnx.GraphProto, value: str) -> onnx.NodeProto | None:
+    readers = consumers(graph).get(value, [])
+    return readers[0] if len(readers) == 1 and value not in output_names(graph) else None
+
+
+def _conv_behind(graph: onnx.GraphProto, node: onnx.NodeProto) -> onnx.NodeProto | None:
+    """Return the convolution that alone reads a node's result, its activation between."""
+    behind = _only_reader(graph, node.output[0])
+    if behind is not None and behind.op_type in _ACTIVATIONS:
+        behind = _only_reader(graph, behind.output[0])
+    return behind if behind is not None and behind.op_type == "Conv" else None
+
+
+def _is_first(graph: onnx.GraphProto, node: onnx.NodeProto) -> bool:
+    if node.op_type != "Conv" or node.input[1] not in constants(graph):
+        return False
+    dims = constants(graph)[node.input[1]].dims
+    return len(dims) == 4 and dims[1] <= _MOST_CHANNELS and attribute(node, "group", 1) == 1
+
+
+def _is_depthwise(graph: onnx.GraphProto, node: onnx.NodeProto) -> bool:
+    weight = constants(graph).get(node.input[1])
+    return weight is not None and 1 < attribute(node, "group", 1) == weight.dims[0]
+
+
+def _narrows(graph: onnx.GraphProto, node: onnx.NodeProto) -> bool:
+    known = constants(graph)
+    readers = consumers(graph).get(node.output[0], [])
+    linear = not any(reader.op_type in _ACTIVATIONS for reader in readers)
+    if not linear or not is_pointwise(node, known):
+        return False
+    outs, ins = known[node.input[1]].dims[:2]
+    return bool(outs < ins)
