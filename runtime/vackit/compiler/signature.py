@@ -193,7 +193,9 @@ def _is_channels_last(own: Shape | None, wanted: tuple[int, ...]) -> bool:
     shape = own if own is not None else wanted
     if len(shape) != 4:
         return False
-    return shape[3] in _IMAGE_CHANNELS and shape[1] not in _IMAGE_CHANNELS
+    # a picture one pixel wide is a vector of channels
+    is_picture = shape[2] != 1
+    return is_picture and shape[3] in _IMAGE_CHANNELS and shape[1] not in _IMAGE_CHANNELS
 
 
 def _as_channels_first(own: Shape | None, wanted: tuple[int, ...]) -> tuple[int, ...]:

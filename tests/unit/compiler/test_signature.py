@@ -107,3 +107,11 @@ def test_set_inputs_leaves_inputs_that_are_no_images() -> None:
     model = build.model({"tokens": ["N", 6]}, {"output": ["N", 4]})
     set_inputs(model, {"tokens": (1, 6)}, "x.yaml")
     assert shape_of(model.graph.input[0]) == (1, 6)
+
+
+def test_set_inputs_takes_a_column_of_many_channels_for_channels_first() -> None:
+    build = tiny_models.Builder()
+    build.conv("input", "output", (300, 4), kernel=1)
+    model = build.model({"input": ["N", 300, 1, 1]}, {"output": ["N", 4, 1, 1]})
+    set_inputs(model, {"input": (1, 300, 1, 1)}, "x.yaml")
+    assert shape_of(model.graph.input[0]) == (1, 300, 1, 1)
