@@ -29,7 +29,9 @@ def _samples(count: int = 8) -> list[dict[str, NDArray[Any]]]:
 def _spread_chain(activation: str = "Relu", factor: float = 30.0) -> onnx.ModelProto:
     """Conv, activation, depthwise, pointwise; channel 0 dwarfs the others."""
     build = Builder()
-    build.conv("input", "a", (3, 8))
+    # what reads an image itself would stay in float
+    build.add("Tanh", ["input"], "inner")
+    build.conv("inner", "a", (3, 8))
     if activation == "Clip":
         build.weight("zero", np.array(0, np.float32))
         build.weight("six", np.array(6, np.float32))
