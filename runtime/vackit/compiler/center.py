@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from vackit.compiler.channel_noise import Channels
+from vackit.compiler.convolution import is_unpadded
 from vackit.compiler.graph import (
     attribute,
     constants,
@@ -132,8 +133,7 @@ def _takes_back(node: onnx.NodeProto, value: str, own: set[str]) -> bool:
         and _has_bias(node, own)
         and node.input[0] == value
         and attribute(node, "group", 1) == 1
-        and not any(attribute(node, "pads", [0]))
-        and attribute(node, "auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
+        and is_unpadded(node)
     )
 
 

@@ -10,14 +10,16 @@ such sums starts from is a matrix product, and that can be scaled to float inste
 
 import onnx
 
-from vackit.compiler.graph import Shape, attribute, constants, inferred_shapes, output_names
+from vackit.compiler.convolution import is_fixed_picture, is_pointwise
+from vackit.compiler.graph import constants, inferred_shapes, output_names
 
 
 def float_sums(model: onnx.ModelProto) -> frozenset[str]:
-    """Return the names of the Add nodes that only bring together what needs no rounding.
+    """Return the names of the Add nodes that sum up what pointwise convolutions make.
 
-    Both of what they add, of the same fixed channels, height and width, is made by a pointwise
-    convolution or by another such sum. What is a graph's output stays out of it.
+    Each of the two things added is made by such a convolution or is another such sum, and both
+    have the same known channels, height and width. A sum that is a graph's output ends its
+    chain.
     """
     graph, shapes = model.graph, inferred_shapes(model)
     known, outputs = constants(graph), output_names(graph)
@@ -26,7 +28,7 @@ def float_sums(model: onnx.ModelProto) -> frozenset[str]:
     for node in graph.node:
         if node.op_type == "Add" and not node.domain and exact.issuperset(node.input):
             sizes = {shapes.get(name, ()) for name in (*node.input, *node.output)}
-            if len(sizes) == 1 and _is_fixed(*sizes):
+            if len(sizes) == 1 and is_fixed_picture(*sizes):
                 found.add(node.name)
                 exact.update(set(node.output) - outputs)
     return frozenset(found)
@@ -41,21 +43,3 @@ def unrounded_values(graph: onnx.GraphProto, sums: frozenset[str]) -> frozenset[
     others = {name for node in graph.node if node.name not in sums for name in node.input}
     made = {name for node in graph.node if node.op_type == "Conv" for name in node.output}
     return frozenset(added & others & made)
-
-
-def is_pointwise(node: onnx.NodeProto, known: dict[str, onnx.TensorProto]) -> bool:
-    """Tell whether a node is a convolution that is a matrix product at every pixel."""
-    if node.op_type != "Conv" or node.domain or node.input[1] not in known:
-        return False
-    dims = known[node.input[1]].dims
-    return (
-        list(dims[2:]) == [1, 1]
-        and attribute(node, "group", 1) == 1
-        and not any(attribute(node, "pads", [0]))
-        and set(attribute(node, "strides", [1])) == {1}
-        and attribute(node, "auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
-    )
-
-
-def _is_fixed(shape: Shape) -> bool:
-    return len(shape) == 4 and all(isinstance(size, int) for size in shape[1:])

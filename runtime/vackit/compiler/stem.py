@@ -8,8 +8,8 @@ hold a quarter of what rounding loses in a MobileNet. Rounded is only what comes
 
 import onnx
 
+from vackit.compiler.convolution import is_depthwise, is_pointwise
 from vackit.compiler.graph import attribute, constants, consumers, output_names
-from vackit.compiler.residual import is_pointwise
 
 # more channels than an image has
 _MOST_CHANNELS = 4
@@ -29,7 +29,7 @@ def float_stem(graph: onnx.GraphProto) -> frozenset[str]:
         if first is None or not _is_first(graph, first):
             continue
         depthwise = _conv_behind(graph, first)
-        if depthwise is None or not _is_depthwise(graph, depthwise):
+        if depthwise is None or not is_depthwise(depthwise, constants(graph)):
             continue
         found += [first.name, depthwise.name]
         last = _conv_behind(graph, depthwise)
@@ -56,11 +56,6 @@ def _is_first(graph: onnx.GraphProto, node: onnx.NodeProto) -> bool:
         return False
     dims = constants(graph)[node.input[1]].dims
     return len(dims) == 4 and dims[1] <= _MOST_CHANNELS and attribute(node, "group", 1) == 1
-
-
-def _is_depthwise(graph: onnx.GraphProto, node: onnx.NodeProto) -> bool:
-    weight = constants(graph).get(node.input[1])
-    return weight is not None and 1 < attribute(node, "group", 1) == weight.dims[0]
 
 
 def _narrows(graph: onnx.GraphProto, node: onnx.NodeProto) -> bool:

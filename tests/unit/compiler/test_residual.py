@@ -4,9 +4,9 @@ import pytest
 from onnx import helper
 from tests.inverted_residuals import inverted_residuals
 
-from vackit.compiler.graph import constants, set_shape
+from vackit.compiler.graph import set_shape
 from vackit.compiler.placement import place
-from vackit.compiler.residual import float_sums, is_pointwise, unrounded_values
+from vackit.compiler.residual import float_sums, unrounded_values
 from vackit.testing.graph_builder import GraphBuilder
 
 
@@ -62,29 +62,6 @@ def test_unrounded_values_are_what_chains_of_sums_start_from() -> None:
     model = inverted_residuals(blocks=2)
     first = next(node for node in model.graph.node if node.op_type == "Add")
     assert unrounded_values(model.graph, float_sums(model)) == {first.input[0]}
-
-
-@pytest.mark.parametrize(
-    ("attributes", "shape", "expected"),
-    [
-        ({}, (4, 3, 1, 1), True),
-        ({"strides": [1, 1], "pads": [0, 0, 0, 0], "auto_pad": "VALID"}, (4, 3, 1, 1), True),
-        ({"strides": [2, 2]}, (4, 3, 1, 1), False),
-        ({"pads": [1, 1, 1, 1]}, (4, 3, 1, 1), False),
-        ({"auto_pad": "SAME_UPPER"}, (4, 3, 1, 1), False),
-        ({"group": 2}, (4, 3, 1, 1), False),
-        ({}, (4, 3, 3, 1), False),
-        ({}, (4, 3, 1), False),
-    ],
-    ids=["plain", "spelled out", "strided", "padded", "auto", "grouped", "3x1", "1-D"],
-)
-def test_is_pointwise_wants_a_product_at_every_pixel(
-    attributes: dict[str, object], shape: tuple[int, ...], expected: bool
-) -> None:
-    b = GraphBuilder(13)
-    y = b.node("Conv", ["input", b.weight(shape, 3)], **attributes)
-    model = b.model({"input": ["N", 3, 8, 8]}, {"output": (y, ["N", 4, 8, 8])})
-    assert is_pointwise(model.graph.node[0], constants(model.graph)) is expected
 
 
 def test_place_rounds_what_convolutions_make_and_read_of_a_chain_of_sums() -> None:

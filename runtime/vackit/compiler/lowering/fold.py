@@ -13,6 +13,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from vackit.compiler.convolution import is_fixed_picture
 from vackit.compiler.graph import (
     Shape,
     add_constant,
@@ -42,7 +43,7 @@ def lower_folds(model: onnx.ModelProto) -> int:
         if fold is not None and fold.op_type == "SpaceToDepth":
             shape, weights = shapes.get(fold.input[0], ()), _weights_behind(graph, node)
             alone = len(readers[fold.output[0]]) == 1 and attribute(fold, "blocksize") == _BLOCK
-            if alone and weights is not None and _is_fixed(shape):
+            if alone and weights is not None and is_fixed_picture(shape):
                 _reorder(weights, _columns_first)
                 nodes += _rounded_first(graph, fold, node, shape)
                 done.add(fold.name)
@@ -52,10 +53,6 @@ def lower_folds(model: onnx.ModelProto) -> int:
         set_nodes(graph, [node for node in nodes if node.name not in done])
         del graph.value_info[:]
     return len(done)
-
-
-def _is_fixed(shape: Shape) -> bool:
-    return len(shape) == 4 and all(isinstance(size, int) for size in shape[1:])
 
 
 def _weights_behind(graph: onnx.GraphProto, quantize: onnx.NodeProto) -> onnx.TensorProto | None:
@@ -124,15 +121,17 @@ def lift_folds(model: onnx.ModelProto) -> None:
     graph = model.graph
     makers = producers(graph)
     nodes: list[onnx.NodeProto] = []
+    lifted = False
     for node in graph.node:
         way = _way_to(node, makers)
         weights = _weights_behind(graph, node) if way else None
         if way and weights is not None:
             _reorder(weights, _rows_first)
             nodes += _folded_first(way[0], node.output[0])
+            lifted = True
         else:
             nodes.append(node)
-    if len(nodes) != len(graph.node):
+    if lifted:
         set_nodes(graph, nodes)
         RemoveDead().apply(model)
         del graph.value_info[:]

@@ -11,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from vackit.compiler.convolution import is_pointwise
 from vackit.compiler.graph import (
     Shape,
     add_constant,
@@ -23,7 +24,6 @@ from vackit.compiler.graph import (
 )
 from vackit.compiler.passes.remove_dead import RemoveDead
 from vackit.compiler.qdq import CODES, DEQUANTIZED
-from vackit.compiler.residual import is_pointwise
 
 LAST, FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
 # what is added to a value's name: with channels last, and brought back from there; one row a

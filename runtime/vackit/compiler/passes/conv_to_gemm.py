@@ -7,10 +7,10 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from vackit.compiler.convolution import is_pointwise
 from vackit.compiler.graph import (
     Shape,
     add_constant,
-    attribute,
     constants,
     consumers,
     fresh_name,
@@ -43,7 +43,7 @@ class ConvToGemm(Pass):
         pairs = {
             node.output[0]: readers[node.output[0]][0]
             for node in graph.node
-            if _is_pointwise(node, known)
+            if _is_product(node, known)
             and node.output[0] not in outputs
             and [reader.op_type in _FLATTENING for reader in readers.get(node.output[0], [])]
             == [True]
@@ -77,15 +77,8 @@ def _is_one_pixel(
     )
 
 
-def _is_pointwise(node: onnx.NodeProto, known: dict[str, onnx.TensorProto]) -> bool:
-    return (
-        node.op_type == "Conv"
-        and all(name in known for name in node.input[1:] if name)
-        and list(known[node.input[1]].dims[2:]) == [1, 1]
-        and attribute(node, "group", 1) == 1
-        and not any(attribute(node, "pads", []))
-        and attribute(node, "auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
-    )
+def _is_product(node: onnx.NodeProto, known: dict[str, onnx.TensorProto]) -> bool:
+    return is_pointwise(node, known) and all(name in known for name in node.input[1:] if name)
 
 
 def _as_gemm(
