@@ -17,6 +17,7 @@ from vackit.compiler.passes.fold_shapes import FoldShapes
 from vackit.compiler.passes.fold_stem import FoldStem
 from vackit.compiler.passes.fuse_clip import FuseClip
 from vackit.compiler.passes.matmul_to_gemm import MatMulToGemm
+from vackit.compiler.passes.mean_to_pool import MeanToPool
 from vackit.compiler.passes.pad_channels import PadChannels
 from vackit.compiler.passes.remove_dead import RemoveDead
 from vackit.compiler.passes.remove_identity import RemoveIdentity
@@ -32,6 +33,7 @@ FLOAT_PASSES: tuple[Pass, ...] = (
     FoldBatchNorm(),
     FuseClip(),
     CancelTransposes(),
+    MeanToPool(),
     ConvToGemm(),
     MatMulToGemm(),
     RemoveDead(),
