@@ -14,7 +14,7 @@ from vackit.compiler.passes import run_float_passes, run_integer_passes
 from vackit.compiler.placement import place
 from vackit.compiler.qdq import insert_qdq
 from vackit.compiler.quantize import activation_scale
-from vackit.compiler.refine import give_biases
+from vackit.compiler.refinement.refine import give_biases
 from vackit.testing.graph_builder import GraphBuilder
 
 SIZE = 16

@@ -113,7 +113,7 @@ def make_louder(model: onnx.ModelProto, node_name: str, channel: int, factor: fl
 def a_layer(model: onnx.ModelProto, kind: str) -> str:
     """Return the middle convolution, or the middle one that a residual sum reads."""
     added = {name for node in model.graph.node if node.op_type == "Add" for name in node.input}
-    names = [
+    names: list[str] = [
         node.name
         for node in model.graph.node
         if node.op_type == "Conv" and (kind == "middle" or node.output[0] in added)

@@ -21,7 +21,7 @@ from vackit.compiler.quantize import (
     ActivationScale,
     activation_scale,
 )
-from vackit.compiler.refine import Refinement
+from vackit.compiler.refinement.refine import Refinement
 from vackit.compiler.saturation import useful_ranges
 from vackit.compiler.spreads import evened, spreads
 from vackit.compiler.stem import float_stem

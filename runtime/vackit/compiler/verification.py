@@ -10,7 +10,7 @@ import onnx
 
 from vackit.compiler.calibration.images import CalibrationSet, takes_npz
 from vackit.compiler.emit import signature
-from vackit.compiler.refine import SomeImages
+from vackit.compiler.refinement.refine import SomeImages
 from vackit.compiler.running import Arrays
 from vackit.compiler.verify import TOLERANCE, Samples, compare, run_alone
 from vackit.config.build import BuildConfig

@@ -3,8 +3,8 @@
 
 The nodes are visited in order with samples that have come through the quantized nodes
 before them. A node's weights are made to expect its inputs' errors
-(`vackit.compiler.denoise`) and rounded so that their own cancel over the samples
-(`vackit.compiler.rounding`); its bias then takes up whatever shift of the mean is left,
+(`vackit.compiler.refinement.denoise`) and rounded so that their own cancel over the samples
+(`vackit.compiler.refinement.rounding`); its bias then takes up whatever shift of the mean is left,
 that of its inputs included.
 
 Source of the correction of the bias: Nagel et al. 2019, arXiv:1906.04721, section 4.2,
@@ -21,15 +21,15 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from vackit.compiler.denoise import denoised
 from vackit.compiler.graph import constants, producers, values_of
 from vackit.compiler.memory import give_back
-from vackit.compiler.moments import Moments, MomentSums
 from vackit.compiler.placement import WEIGHTED, Placement
 from vackit.compiler.qdq import CODES, Scales, channel_axis
 from vackit.compiler.quantize import BIAS_MAX, WEIGHT_MAX, ActivationScale, quantize_bias
-from vackit.compiler.rounding import clipped_scale, round_compensated, to_steps
-from vackit.compiler.walk import Samples, Walk
+from vackit.compiler.refinement.denoise import denoised
+from vackit.compiler.refinement.moments import Moments, MomentSums
+from vackit.compiler.refinement.rounding import clipped_scale, round_compensated, to_steps
+from vackit.compiler.refinement.walk import Samples, Walk
 
 Doubles = NDArray[np.float64]
 

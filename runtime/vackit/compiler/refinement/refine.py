@@ -8,16 +8,16 @@ import numpy as np
 import onnx
 
 from vackit.compiler.calibration.images import CalibrationSet
-from vackit.compiler.center import center
-from vackit.compiler.channel_noise import measure_channels
-from vackit.compiler.equalize import equalize
 from vackit.compiler.graph import add_constant, constants, inferred_shapes
 from vackit.compiler.memory import give_back
 from vackit.compiler.placement import Placement
 from vackit.compiler.qdq import Scales, channel_axis
 from vackit.compiler.quantize import WEIGHT_MAX
-from vackit.compiler.reconstruct import reconstruct
-from vackit.compiler.walk import Arrays
+from vackit.compiler.refinement.center import center
+from vackit.compiler.refinement.channel_noise import measure_channels
+from vackit.compiler.refinement.equalize import equalize
+from vackit.compiler.refinement.reconstruct import reconstruct
+from vackit.compiler.refinement.walk import Arrays
 
 # more add little: the second moments get their windows from positions too
 MOST_SAMPLES = 128

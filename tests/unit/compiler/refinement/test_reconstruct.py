@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vackit.compiler import walk as walk_module
 from vackit.compiler.calibration.ranges import measure_ranges
 from vackit.compiler.graph import copy_model
 from vackit.compiler.int8 import merged
@@ -17,8 +16,9 @@ from vackit.compiler.passes import run_float_passes
 from vackit.compiler.placement import Placement, place
 from vackit.compiler.qdq import insert_qdq
 from vackit.compiler.quantize import ActivationScale, activation_scale
-from vackit.compiler.reconstruct import reconstruct, settled_shift
-from vackit.compiler.walk import Walk, bytes_kept
+from vackit.compiler.refinement import walk as walk_module
+from vackit.compiler.refinement.reconstruct import reconstruct, settled_shift
+from vackit.compiler.refinement.walk import Walk, bytes_kept
 from vackit.testing import tiny_models
 from vackit.testing.tiny_models import Builder
 

@@ -3,10 +3,10 @@
 
 One scale serves all channels of an activation: a channel that stays small uses few of the
 256 steps. Whoever makes it may multiply it and whoever reads it divide again
-(`vackit.compiler.channel_groups`), which moves the trouble into the reader's weights. How
-far to go is chosen for each set of channels by the noise that a model of uniform rounding
-errors predicts at the readers' outputs, and so is how far the ranges of the weights
-themselves are evened out, which is what weights of one scale need.
+(`channel_groups`), which moves the trouble into the reader's weights. How far to go is chosen
+for each set of channels by the noise that a model of uniform rounding errors predicts at the
+readers' outputs, and so is how far the ranges of the weights themselves are evened out, which
+is what weights of one scale need.
 
 Source: Nagel et al. 2019, arXiv:1906.04721, section 4.1 (equal ranges of weights); the
 powers between leaving as is and making equal are Xiao et al. 2022's, arXiv:2211.10438, eq. 4.
@@ -20,11 +20,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from vackit.compiler.channel_groups import ChannelGroups
-from vackit.compiler.channel_noise import Channels, NoiseModel
 from vackit.compiler.graph import constants, values_of
 from vackit.compiler.placement import Placement
 from vackit.compiler.quantize import WEIGHT_MAX
+from vackit.compiler.refinement.channel_groups import ChannelGroups
+from vackit.compiler.refinement.channel_noise import Channels, NoiseModel
 
 Doubles = NDArray[np.float64]
 Numbers = NDArray[np.int64]

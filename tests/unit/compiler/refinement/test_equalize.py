@@ -8,12 +8,12 @@ import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from vackit.compiler.channel_groups import ChannelGroups
-from vackit.compiler.channel_noise import Channels, measure_channels
-from vackit.compiler.equalize import apply, clip_limits, equalize, room_below
 from vackit.compiler.graph import copy_model
 from vackit.compiler.passes import run_float_passes
 from vackit.compiler.placement import place
+from vackit.compiler.refinement.channel_groups import ChannelGroups
+from vackit.compiler.refinement.channel_noise import Channels, measure_channels
+from vackit.compiler.refinement.equalize import apply, clip_limits, equalize, room_below
 from vackit.testing import tiny_models
 from vackit.testing.tiny_models import Builder
 

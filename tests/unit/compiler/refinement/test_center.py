@@ -8,12 +8,12 @@ import pytest
 from numpy.typing import NDArray
 from tests.inverted_residuals import SIZE, images, inverted_residuals
 
-from vackit.compiler.center import center
-from vackit.compiler.channel_noise import Channels, measure_channels
 from vackit.compiler.graph import constants, copy_model, values_of
 from vackit.compiler.passes import run_float_passes
 from vackit.compiler.placement import place
-from vackit.compiler.refine import give_biases
+from vackit.compiler.refinement.center import center
+from vackit.compiler.refinement.channel_noise import Channels, measure_channels
+from vackit.compiler.refinement.refine import give_biases
 from vackit.testing.graph_builder import GraphBuilder
 
 Run = Callable[..., dict[str, Any]]

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from vackit.compiler.moments import MAX_WINDOW, Moments, MomentSums, windows
+from vackit.compiler.refinement.moments import MAX_WINDOW, Moments, MomentSums, windows
 
 
 def _covariance(moments: Moments) -> Any:

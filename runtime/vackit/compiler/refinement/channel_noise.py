@@ -14,12 +14,12 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from vackit.compiler.channel_groups import ChannelGroups
 from vackit.compiler.graph import constants, values_of
 from vackit.compiler.placement import Placement
 from vackit.compiler.quantize import ACTIVATION_MAX, WEIGHT_MAX
+from vackit.compiler.refinement.channel_groups import ChannelGroups
+from vackit.compiler.refinement.walk import Arrays, extract
 from vackit.compiler.running import open_session, run
-from vackit.compiler.walk import Arrays, extract
 
 Doubles = NDArray[np.float64]
 Numbers = NDArray[np.int64]

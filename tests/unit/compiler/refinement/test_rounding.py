@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vackit.compiler.rounding import clipped_scale, round_compensated, to_steps
+from vackit.compiler.refinement.rounding import clipped_scale, round_compensated, to_steps
 
 Doubles = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ al. 2025, arXiv:2504.02692.
 import numpy as np
 from numpy.typing import NDArray
 
-from vackit.compiler.moments import Half, Moments
+from vackit.compiler.refinement.moments import Half, Moments
 
 Doubles = NDArray[np.float64]
 

@@ -4,8 +4,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from vackit.compiler.denoise import denoised
-from vackit.compiler.moments import MAX_NOISE_WINDOW, Moments, MomentSums
+from vackit.compiler.refinement.denoise import denoised
+from vackit.compiler.refinement.moments import MAX_NOISE_WINDOW, Moments, MomentSums
 
 Doubles = NDArray[np.float64]
 # every sample is a picture of 16x16 of one source in eight channels

@@ -18,7 +18,6 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from vackit.compiler.channel_noise import Channels
 from vackit.compiler.convolution import is_unpadded
 from vackit.compiler.graph import (
     attribute,
@@ -27,6 +26,7 @@ from vackit.compiler.graph import (
     output_names,
     values_of,
 )
+from vackit.compiler.refinement.channel_noise import Channels
 from vackit.compiler.residual import float_sums
 
 Doubles = NDArray[np.float64]

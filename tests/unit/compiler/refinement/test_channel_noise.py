@@ -2,7 +2,7 @@
 import numpy as np
 import onnx
 
-from vackit.compiler.channel_noise import measure_channels
+from vackit.compiler.refinement.channel_noise import measure_channels
 
 
 def test_measure_channels_of_a_model_that_takes_tokens() -> None:
