@@ -5,6 +5,7 @@ A file's ``OpConfig`` becomes a dict of attributes; a dict of attributes, as a p
 changed it, becomes vdsp params again.
 """
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -124,15 +125,13 @@ def coded(key: str, value: Any) -> Value:
     kind = _ENUMS.get(key)
     if kind is not None:
         return _member(key, kind, value)
+    if hasattr(value, "tolist"):
+        value = value.tolist()  # numpy's arrays and numbers
     if isinstance(value, int | float):
         return value if isinstance(value, float) else int(value)
-    try:
-        if hasattr(value, "__index__"):
-            return int(value)
+    with contextlib.suppress(TypeError):
         if not isinstance(value, str):
             return [item.item() if hasattr(item, "item") else item for item in value]
-    except TypeError:
-        pass
     raise StreamError(f"attribute {key} is {value!r}, expected a number or a list")
 
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from vackit.compat import vaststreamx as vsx
@@ -128,6 +129,24 @@ def test_set_attribute_takes_enums_of_both_kinds_and_lists(write_vdsp: Any) -> N
     assert (params.crop_xy, params.crop_size) == ((0, 2), (6, 5))
     assert params.mean[0] == pytest.approx(0.1, abs=1e-4)  # rounded to float16
     assert coded("COLOR_SPACE", "BT601") == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "kept"),
+    [
+        (A.BORDER_VALUE, np.array([9, 8, 7], np.uint8), [9, 8, 7]),
+        (A.M, np.array([[1, 0, 5], [0, 1, 3]], np.float32), [[1, 0, 5], [0, 1, 3]]),
+        (A.CROP_X, (np.int64(4), np.int32(2)), [4, 2]),
+        (A.MEAN, np.float16(0.5), 0.5),
+        (A.RESIZE_WIDTH, np.uint16(12), 12),
+        (A.RESIZE_HEIGHT, np.array(12), 12),
+    ],
+    ids=["row", "matrix", "tuple", "float", "integer", "lone"],
+)
+def test_set_attribute_takes_numbers_of_numpy(key: Any, value: Any, kept: Any) -> None:
+    op = vsx.BuildInOperator(vsx.OpType.SINGLE_OP_WARP_AFFINE)
+    op.set_attribute({key: value})
+    assert op.get_attribute(key) == kept
 
 
 def test_operators_explain_what_is_wrong(write_vdsp: Any, tmp_path: Path) -> None:
