@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a program finds around it beside the published modules: quiet libraries, older numpy.
+"""What a program finds around it beside the published modules: quiet libraries, older names.
 
 The modules that programs import (`vackit.compat.shims`) prepare all of it when they are
 imported, so a program has it whether `runstream` runs it, another program that it started,
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vackit.compat.losses import watch_threads
+from vackit.compat.pillow_names import restore_pillow_names
 
 # what OpenCV and the FFmpeg in it would print of their own
 _QUIET = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
@@ -34,6 +35,7 @@ def prepare() -> None:
         quiet_libraries()
         _quiet_opencv()
     restore_numpy_names()
+    restore_pillow_names()
     print_numbers_bare()
     watch_threads()
 
@@ -67,6 +69,23 @@ def restore_numpy_names() -> None:
         # hasattr() would ask numpy's __getattr__, which warns of some
         if name not in vars(numpy):
             setattr(numpy, name, value)
+    _restore_fromstring(numpy)
+
+
+def _restore_fromstring(np: Any) -> None:
+    """Let ``fromstring`` read bytes again, a copy of them, as programs decode their pictures."""
+    parse = np.fromstring
+    if getattr(parse, "reads_bytes", False):
+        return
+
+    def fromstring(string: Any, dtype: Any = float, count: int = -1, **options: Any) -> Any:
+        if options.get("sep"):
+            return parse(string, dtype, count, **options)
+        data = string.encode("latin-1") if isinstance(string, str) else string
+        return np.frombuffer(data, dtype, count).copy()
+
+    fromstring.reads_bytes = True  # type: ignore[attr-defined]
+    np.fromstring = fromstring
 
 
 def print_numbers_bare() -> None:
@@ -90,6 +109,9 @@ def _dropped_names(np: Any) -> dict[str, Any]:
         "NaN": np.nan, "NAN": np.nan,
         "product": np.prod, "cumproduct": np.cumprod, "sometrue": np.any, "alltrue": np.all,
         "round_": np.round, "mat": np.asmatrix,
+        "int0": np.intp, "uint0": np.uintp, "str0": np.str_, "bytes0": np.bytes_,
+        "object0": np.object_, "void0": np.void, "singlecomplex": np.complex64,
+        "cfloat": np.complex128, "longfloat": np.longdouble,
     }  # fmt: skip
     made: dict[str, Callable[..., Any]] = {
         "in1d": lambda a, b, **options: np.isin(np.ravel(a), b, **options),
@@ -98,5 +120,8 @@ def _dropped_names(np: Any) -> dict[str, Any]:
         "row_stack": lambda arrays: np.vstack(arrays),
         "msort": lambda a: np.sort(a, axis=0),
         "asscalar": lambda a: a.item(),
+        "alen": lambda a: len(np.atleast_1d(a)),
+        "rank": np.ndim,
+        "find_common_type": lambda arrays, scalars: np.result_type(*arrays, *scalars),
     }
     return {**same, **made}

@@ -40,10 +40,25 @@ def test_dropped_names_of_numpy_are_there_again(old_numpy: types.ModuleType) -> 
     assert found["row_stack"](([1], [2])).tolist() == [[1], [2]]
     assert found["msort"]([[3, 1], [2, 4]]).tolist() == [[2, 1], [3, 4]]
     assert found["asscalar"](np.array([5])) == 5
+    assert (found["int0"], found["uint0"]) == (np.intp, np.uintp)
+    assert (found["alen"]([4, 5]), found["rank"]([[1]])) == (2, 2)
+    assert found["find_common_type"]([np.float32], [np.float64]) == np.float64
 
 
 def test_names_that_numpy_has_stay(old_numpy: types.ModuleType) -> None:
-    assert all(vars(old_numpy)[name] is value for name, value in vars(np).items())
+    kept = {name: value for name, value in vars(np).items() if name != "fromstring"}
+    assert all(vars(old_numpy)[name] is value for name, value in kept.items())
+
+
+def test_fromstring_reads_bytes_and_text(old_numpy: types.ModuleType) -> None:
+    surroundings.restore_numpy_names()  # twice is harmless
+    fromstring = vars(old_numpy)["fromstring"]
+    made = fromstring(b"\x01\x02\x03", np.uint8)
+    made[0] = 9  # a copy, writable
+    assert made.tolist() == [9, 2, 3]
+    assert fromstring(b"\x01\x02\x03", "uint8", 2).tolist() == [1, 2]
+    assert fromstring("\x00\x00\x80\x3f", dtype=np.float32).tolist() == [1.0]
+    assert fromstring("1,2", dtype=int, sep=",").tolist() == [1, 2]
 
 
 def test_a_log_that_somebody_reads_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
