@@ -18,7 +18,10 @@ def make_acceptable(document: Document) -> None:
     data = document.data
     if "vdsp_op_type" in data:
         generation = "generation_b" if "config" in data else "generation_a"
-        _drop_keys(document, data, definitions[generation]["properties"], ())
+        properties = definitions[generation]["properties"]
+        _drop_keys(document, data, properties, ())
+        if generation == "generation_b":
+            _drop_entries(document, data, properties["config"]["items"]["properties"])
     else:
         _drop_keys(document, data, definitions["generation_c"]["properties"], ())
         config = data.get("OpConfig")
@@ -31,6 +34,19 @@ def _drop_keys(document: Document, holder: dict[str, Any], known: Any, path: Key
     for key in [key for key in holder if key not in known]:
         document.note("no effect: not known", (*path, key))
         del holder[key]
+
+
+def _drop_entries(document: Document, data: dict[str, Any], known: Any) -> None:
+    """Drop the entries of a list of properties that are not known, and their element types."""
+    names, entries = known["Property"]["enum"], data["config"]
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        return
+    for index, entry in enumerate(entries):
+        if entry.get("Property", names[0]) not in names:
+            document.note("no effect: not known", ("config", index, "Property"))
+        _drop_keys(document, entry, known, ("config", index))
+        entry.pop("DType", None)  # the property's name tells it
+    data["config"] = [entry for entry in entries if entry.get("Property", names[0]) in names]
 
 
 def _add_usual(document: Document, op_type: str, config: dict[str, Any]) -> None:

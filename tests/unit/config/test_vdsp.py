@@ -321,6 +321,25 @@ def test_older_generations_are_read_leniently_too(data: Any, tmp_path: Path) -> 
     assert load_vdsp_params(path, lenient=True).op_type == "BERT_EMBEDDING_OP"
 
 
+def test_a_lenient_reading_drops_unknown_properties(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger="vackit")
+    values = {"oimage_width": 8, "oimage_width_pitch": 8, "oimage_height": 8,
+              "iimage_format": "RGB_PLANAR", "resize_type": "BILINEAR_CV",
+              "color_cvt_code": "COLOR_NO_CHANGE", "norma_type": "DIV255"}  # fmt: skip
+    entries = [{"Property": name, "DType": "INT32", "Value": value, "Note": ""}
+               for name, value in values.items()]  # fmt: skip
+    op_type = "RGB_RESIZE_CVTCOLOR_NORMALIZATION_TENSORIZATION_U8"
+    path = write(tmp_path, {"vdsp_op_type": op_type, "config": entries})
+    with pytest.raises(ConfigError, match="'oimage_width_pitch' is not one of"):
+        load_vdsp_params(path)
+    assert load_vdsp_params(path, lenient=True).output_size == (8, 8)
+    told = "\n".join(record.getMessage() for record in caplog.records)
+    assert "config.1.Property: no effect: not known" in told
+    assert "config.0.Note: no effect: not known" in told
+
+
 def test_a_lenient_reading_still_refuses_what_has_no_meaning(tmp_path: Path) -> None:
     data = {"OpType": "FUSION_OP_RGB_CVTCOLOR_NORM_TENSOR", "OpConfig": {"NormaType": "DIV"}}
     with pytest.raises(ConfigError, match="NormaType: 'DIV' is not one of"):
@@ -329,6 +348,9 @@ def test_a_lenient_reading_still_refuses_what_has_no_meaning(tmp_path: Path) -> 
         load_vdsp_params(write(tmp_path, {**data, "OpConfig": {}}), lenient=True)
     with pytest.raises(ConfigError, match="OpConfig"):
         load_vdsp_params(write(tmp_path, {**data, "OpConfig": [1]}), lenient=True)
+    flat = {"vdsp_op_type": "RUN_BERT_EMBEDDING_MODEL", "config": [1]}
+    with pytest.raises(ConfigError, match="config"):
+        load_vdsp_params(write(tmp_path, flat), lenient=True)
 
 
 def test_both_kinds_of_generation_are_told_apart_by_their_list(tmp_path: Path) -> None:
