@@ -25,9 +25,15 @@ def is_pointwise(node: onnx.NodeProto, known: dict[str, onnx.TensorProto]) -> bo
 
 
 def is_depthwise(node: onnx.NodeProto, known: dict[str, onnx.TensorProto]) -> bool:
-    """Tell whether a Conv with constant weights has a group for each channel that it makes."""
-    weight = known.get(node.input[1])
-    return weight is not None and 1 < attribute(node, "group", 1) == weight.dims[0]
+    """Tell whether a node is a convolution with a group for each channel that it makes.
+
+    Args:
+        node: Of any operator.
+        known: The graph's constants; the weights must be among them.
+    """
+    if node.op_type != "Conv" or node.domain or node.input[1] not in known:
+        return False
+    return bool(1 < attribute(node, "group", 1) == known[node.input[1]].dims[0])
 
 
 def is_unpadded(node: onnx.NodeProto) -> bool:

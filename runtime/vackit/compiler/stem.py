@@ -2,9 +2,11 @@
 """Find the first layers of a network that are better left in float.
 
 A convolution of an image's few channels and a depthwise one multiply little for each value
-that they write: on a CPU they take as long in integers as in float, while their large pictures
-hold a quarter of what rounding loses in a MobileNet. Rounded is only what comes out of them.
+that they write: on a CPU they take about as long in integers as in float, while their large
+pictures hold up to a quarter of what rounding loses. Rounded is only what comes out of them.
 """
+
+import math
 
 import onnx
 
@@ -13,29 +15,42 @@ from vackit.compiler.graph import attribute, constants, consumers, output_names
 
 # more channels than an image has
 _MOST_CHANNELS = 4
+# products for each value: those of a 3x3 kernel on three channels, not those of a 7x7 one,
+# which integers do several times as fast
+_FEW_PRODUCTS = 32
 _ACTIVATIONS = frozenset({"Clip", "Relu"})
 
 
 def float_stem(graph: onnx.GraphProto) -> frozenset[str]:
     """Return the names of the convolutions at a network's beginning that stay in float.
 
-    They are a first convolution that a depthwise one alone reads, that one, and the pointwise
-    one behind it where it leaves fewer channels and no activation follows: what is rounded
-    then is less. A first convolution of another kind of network is left to the integers.
+    They are a small first convolution that a MaxPool alone reads; or a first convolution that
+    a depthwise one alone reads, that one, and the pointwise one behind it where it leaves
+    fewer channels and no activation follows: what is rounded then is less. A first
+    convolution of another kind of network is left to the integers.
     """
     found: list[str] = []
     for value in graph.input:
         first = _only_reader(graph, value.name)
-        if first is None or not _is_first(graph, first):
-            continue
-        depthwise = _conv_behind(graph, first)
-        if depthwise is None or not is_depthwise(depthwise, constants(graph)):
-            continue
-        found += [first.name, depthwise.name]
-        last = _conv_behind(graph, depthwise)
-        if last is not None and _narrows(graph, last):
-            found.append(last.name)
+        if first is not None and _is_first(graph, first):
+            found += _with_pool(graph, first) or _with_depthwise(graph, first)
     return frozenset(found)
+
+
+def _with_pool(graph: onnx.GraphProto, first: onnx.NodeProto) -> list[str]:
+    behind = _behind(graph, first)
+    few = math.prod(constants(graph)[first.input[1]].dims[1:]) <= _FEW_PRODUCTS
+    pooled = behind is not None and behind.op_type == "MaxPool" and len(behind.output) == 1
+    return [first.name] if few and pooled else []
+
+
+def _with_depthwise(graph: onnx.GraphProto, first: onnx.NodeProto) -> list[str]:
+    depthwise = _behind(graph, first)
+    if depthwise is None or not is_depthwise(depthwise, constants(graph)):
+        return []
+    last = _behind(graph, depthwise)
+    behind = [last.name] if last is not None and _narrows(graph, last) else []
+    return [first.name, depthwise.name, *behind]
 
 
 def _only_reader(graph: onnx.GraphProto, value: str) -> onnx.NodeProto | None:
@@ -43,12 +58,12 @@ def _only_reader(graph: onnx.GraphProto, value: str) -> onnx.NodeProto | None:
     return readers[0] if len(readers) == 1 and value not in output_names(graph) else None
 
 
-def _conv_behind(graph: onnx.GraphProto, node: onnx.NodeProto) -> onnx.NodeProto | None:
-    """Return the convolution that alone reads a node's result, its activation between."""
+def _behind(graph: onnx.GraphProto, node: onnx.NodeProto) -> onnx.NodeProto | None:
+    """Return the node that alone reads a node's result, its activation between."""
     behind = _only_reader(graph, node.output[0])
     if behind is not None and behind.op_type in _ACTIVATIONS:
         behind = _only_reader(graph, behind.output[0])
-    return behind if behind is not None and behind.op_type == "Conv" else None
+    return behind
 
 
 def _is_first(graph: onnx.GraphProto, node: onnx.NodeProto) -> bool:

@@ -54,6 +54,7 @@ def test_is_depthwise_wants_a_group_for_each_channel(
     graph = convolution(shape, group=group)
     assert is_depthwise(graph.node[0], constants(graph)) is expected
     assert not is_depthwise(graph.node[0], {})
+    assert not is_depthwise(onnx.helper.make_node("Relu", ["input"], ["y"]), {})
 
 
 def test_is_depthwise_is_not_a_convolution_of_one_channel() -> None:

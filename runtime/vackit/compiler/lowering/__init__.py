@@ -11,6 +11,7 @@ import onnx
 from vackit.compiler.graph import copy_model
 from vackit.compiler.lowering.fold import lift_folds, lower_folds
 from vackit.compiler.lowering.pointwise import lift_products, lower_products
+from vackit.compiler.lowering.pooling import lift_pools, lower_pools
 from vackit.compiler.passes.running import PassRecord
 
 
@@ -22,13 +23,18 @@ def lower(model: onnx.ModelProto) -> onnx.ModelProto:
 def lower_and_record(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[PassRecord]]:
     """Return also what each step changed, for the manifest."""
     lowered = copy_model(model)
-    steps = {"lower_folds": lower_folds, "lower_products": lower_products}
+    steps = {
+        "lower_folds": lower_folds,
+        "lower_products": lower_products,
+        "lower_pools": lower_pools,
+    }
     return lowered, [{"pass": name, "changes": step(lowered)} for name, step in steps.items()]
 
 
 def lift(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return what `lower` was given; ``model`` is left as it is."""
     lifted = copy_model(model)
+    lift_pools(lifted)
     lift_products(lifted)
     lift_folds(lifted)
     return lifted
