@@ -47,6 +47,21 @@ def test_a_program_streams_on_the_chosen_device_in_silence() -> None:
     assert done.stdout == f"{[0] * 20}\n"
 
 
+def test_older_names_are_there_from_the_first_line() -> None:
+    Path("helpers.py").write_text(
+        "from collections import Iterable\n"
+        "import numpy as np\n"
+        "from PIL.Image import ANTIALIAS\n"
+        "def made(dtype=np.float, kind=np.int0):\n"
+        "    return dtype(2), isinstance([], Iterable)\n"
+    )
+    Path("program.py").write_text(
+        "from helpers import made\nimport vaststreamx as vsx\nprint(made(), vsx.set_device(0))\n"
+    )
+    done = runstream("program.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "(2.0, True) 0\n", "")
+
+
 def test_a_program_that_forgets_to_close_its_stream_ends() -> None:
     write_tiny_artifact(Path("mod"), "identity")
     Path("program.py").write_text(

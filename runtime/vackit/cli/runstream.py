@@ -106,7 +106,9 @@ def _run_program(args: argparse.Namespace, arguments: list[str]) -> int:
     from vackit.cli.runstream_modules import set_search_path
     from vackit.cli.runstream_program import execute, execute_module
     from vackit.cli.runstream_report import recorded
+    from vackit.compat.surroundings import restore_names
 
+    restore_names()
     with _found(args) as path, recorded(profile=args.profile, trace=args.trace):
         set_search_path(path.resolve().parent if path else Path(), emulate=args.emulate)
         # on the program's search path: --emulate hides a card's module from the choice too

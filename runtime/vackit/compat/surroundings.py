@@ -6,6 +6,7 @@ imported, so a program has it whether `runstream` runs it, another program that 
 or ``python`` with their folder on ``PYTHONPATH``.
 """
 
+import collections.abc
 import logging
 import os
 import sys
@@ -34,8 +35,7 @@ def prepare() -> None:
         logger.propagate = False
         quiet_libraries()
         _quiet_opencv()
-    restore_numpy_names()
-    restore_pillow_names()
+    restore_names()
     print_numbers_bare()
     watch_threads()
 
@@ -59,6 +59,19 @@ def _quiet_opencv() -> None:
     opencv = sys.modules.get("cv2")
     if opencv is not None and os.environ["OPENCV_LOG_LEVEL"] == _QUIET["OPENCV_LOG_LEVEL"]:
         opencv.utils.logging.setLogLevel(opencv.utils.logging.LOG_LEVEL_SILENT)
+
+
+def restore_names() -> None:
+    """Give Python, numpy and Pillow the names back that their newer versions have dropped.
+
+    `runstream` does so before a program's first line: what that imports before the published
+    modules may use them already.
+    """
+    for name in collections.abc.__all__:
+        if not hasattr(collections, name):
+            setattr(collections, name, getattr(collections.abc, name))
+    restore_numpy_names()
+    restore_pillow_names()
 
 
 def restore_numpy_names() -> None:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a program finds around it: older names of numpy, and silence."""
 
+import collections.abc
 import logging
 import os
 import subprocess
 import sys
 import types
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +50,13 @@ def test_dropped_names_of_numpy_are_there_again(old_numpy: types.ModuleType) -> 
 def test_names_that_numpy_has_stay(old_numpy: types.ModuleType) -> None:
     kept = {name: value for name, value in vars(np).items() if name != "fromstring"}
     assert all(vars(old_numpy)[name] is value for name, value in kept.items())
+
+
+def test_abstract_classes_of_collections_are_where_they_were() -> None:
+    surroundings.restore_names()
+    old: Any = collections
+    assert issubclass(dict, old.Mapping)
+    assert old.Iterable is collections.abc.Iterable
 
 
 def test_fromstring_reads_bytes_and_text(old_numpy: types.ModuleType) -> None:
