@@ -94,8 +94,9 @@ def token_arrays(
     """Return what a text model takes of the 3 or 6 token tensors that programs make.
 
     Programs pass token ids, token types and the mask, and as a card's compiler wants it the
-    mask three times more. Where the second tensor starts with 1 and the third with 0 their
-    order is the other way around: the first token is never masked and always of type 0.
+    mask, or zeros, three times more; or types and mask the other way around. The mask is the
+    one that starts with 1, types start with 0: the first token is never masked and always of
+    type 0. Where that does not tell, the second tensor has the types.
     A model's inputs are told by their usual names; inputs of other names are taken in the
     order of the tensors.
 
@@ -129,10 +130,11 @@ def _role(name: str) -> str:
 def _roles(tensors: Sequence[Tensor]) -> dict[str, Tensor]:
     if len(tensors) < 3:
         return dict(zip(("ids", "mask"), tensors, strict=False))
-    second, third = tensors[1], tensors[2]
-    if second.array.flat[0] == 1 and third.array.flat[0] == 0:
-        second, third = third, second
-    return {"ids": tensors[0], "types": second, "mask": third}
+    masks = [tensor for tensor in tensors[1:] if tensor.array.flat[0] == 1]
+    types = [tensor for tensor in tensors[1:] if tensor.array.flat[0] == 0]
+    if not masks or not types:
+        return {"ids": tensors[0], "types": tensors[1], "mask": tensors[2]}
+    return {"ids": tensors[0], "types": types[0], "mask": masks[0]}
 
 
 def _cast(tensor: Tensor, spec: TensorSpec, chosen: Shapes) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from vackit.testing.program_models import flat_model, matrix_model, text_model, 
 from vackit.vdsp.layout884 import tile_activation, tile_matrix
 
 IDS, MASK, TYPES = [7, 8, 9, 0], [1, 1, 1, 0], [0, 0, 1, 0]
+ZEROS = [0, 0, 0, 0]
 EXPECTED = [[710, 810, 911, 0]]
 
 
@@ -36,8 +37,8 @@ def run_text(names: tuple[str, ...], *rows: list[int]) -> Any:
 @pytest.mark.parametrize(
     "rows",
     [(IDS, TYPES, MASK), (IDS, MASK, TYPES), (IDS, TYPES, MASK, MASK, MASK, MASK),
-     (IDS, MASK, TYPES, TYPES, TYPES, TYPES)],
-    ids=["three", "three, mask second", "six", "six, mask second"],
+     (IDS, MASK, TYPES, TYPES, TYPES, TYPES), (IDS, TYPES, ZEROS, MASK, ZEROS, ZEROS)],
+    ids=["three", "three, mask second", "six", "six, mask second", "six, mask fourth"],
 )  # fmt: skip
 @pytest.mark.parametrize(
     "names",
@@ -57,6 +58,12 @@ def test_tokens_leave_out_what_a_model_does_not_take() -> None:
 
 def test_tokens_of_unknown_names_keep_their_order() -> None:
     assert run_text(("a", "b", "c"), IDS, TYPES, MASK) == [[701, 801, 911, 0]]
+
+
+def test_tokens_keep_their_order_where_the_mask_starts_with_padding() -> None:
+    ids, types, mask = [0, 0, 7, 8], [0, 0, 0, 1], [0, 0, 1, 1]
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    assert run_text(names, ids, types, mask) == [[0, 0, 710, 811]]
 
 
 def test_tokens_of_another_length_are_refused() -> None:
