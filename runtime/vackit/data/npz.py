@@ -50,9 +50,10 @@ def _write_array(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> No
     array = np.asarray(array, order="C")
     info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980: the time of writing stays out
     info.file_size = array.nbytes  # lets zipfile choose the 64-bit form where needed
-    header = np.lib.format.header_data_from_array_1_0(array)
+    npy: Any = np.lib.format  # untyped before numpy 2.4
+    header = npy.header_data_from_array_1_0(array)
     with archive.open(info, "w") as entry:
-        np.lib.format.write_array_header_1_0(entry, header)
+        npy.write_array_header_1_0(entry, header)
         entry.write(array.reshape(-1).view(np.uint8).data)
 
 

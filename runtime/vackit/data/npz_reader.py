@@ -122,12 +122,16 @@ def _read_array(entry: IO[bytes], name: str, size: int, path: Path) -> NDArray[A
 
 
 def _read_header(entry: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = np.lib.format.read_magic(entry)
+    npy: Any = np.lib.format  # untyped before numpy 2.4
+    version = npy.read_magic(entry)
+    header: tuple[tuple[int, ...], bool, np.dtype[Any]]
     if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(entry, _MAX_HEADER)
-    if version in ((2, 0), (3, 0)):  # 3.0 differs in the names of fields, which are refused
-        return np.lib.format.read_array_header_2_0(entry, _MAX_HEADER)
-    raise ValueError(f"npy format version {version}")
+        header = npy.read_array_header_1_0(entry, _MAX_HEADER)
+    elif version in ((2, 0), (3, 0)):  # 3.0 differs in the names of fields, which are refused
+        header = npy.read_array_header_2_0(entry, _MAX_HEADER)
+    else:
+        raise ValueError(f"npy format version {version}")
+    return header
 
 
 def _read_exactly(entry: IO[bytes], target: memoryview) -> None:

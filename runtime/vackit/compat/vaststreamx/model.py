@@ -2,7 +2,7 @@
 """Models of a program: compiled artifacts on the device of the thread that opens them."""
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -72,27 +72,24 @@ class Model:
 
     @property
     def input_shape(self) -> list[list[int]]:
-        """Return the inputs' shapes; the batch axis, where there is one, is `batch_size`.
+        """Return the inputs' shapes of one sample, whatever the batch size: what a stream takes.
 
         Of a dynamic model those of `set_input_shape`, before that the largest.
         """
-        return self._shapes(self.program.inputs, self._input_shapes)
+        return _lists(self._input_shapes or _samples(self.program.inputs))
 
     @property
     def output_shape(self) -> list[list[int]]:
-        """Return the outputs' shapes; the batch axis, where there is one, is `batch_size`.
+        """Return the outputs' shapes of one sample, whatever the batch size, as outputs have them.
 
         Of a dynamic model those that its `input_shape` leads to.
         """
         if self._input_shapes and not self._output_shapes:
             self._output_shapes = self._run_shapes()
         specs = self.program.outputs
-        return [
-            list(as_matrix(np.empty((1, *shape[1:]))).shape) if is_matrix else shape
-            for shape, is_matrix in zip(
-                self._shapes(specs, self._output_shapes), matrix_outputs(specs, None), strict=True
-            )
-        ]
+        shapes = self._output_shapes or _samples(specs)
+        matrices = zip(shapes, matrix_outputs(specs, None), strict=True)
+        return _lists(as_matrix(np.empty(one)).shape if flat else one for one, flat in matrices)
 
     @property
     def chosen_shapes(self) -> Shapes:
@@ -126,13 +123,6 @@ class Model:
         chosen = checked_shapes(shapes, self.program)
         if any(spec.is_dynamic for spec in self.program.inputs):
             self._input_shapes, self._output_shapes = chosen, ()
-
-    def _shapes(self, specs: Sequence[TensorSpec], chosen: Shapes) -> list[list[int]]:
-        samples = chosen or [spec.sample_shape for spec in specs]
-        return [
-            [self._batch_size, *sample[1:]] if _has_batch(spec) else [*sample]
-            for spec, sample in zip(specs, samples, strict=True)
-        ]
 
     def _run_shapes(self) -> Shapes:
         """Return the outputs' shapes of one sample of zeros."""
@@ -170,8 +160,12 @@ def checked_shapes(shapes: Sequence[Sequence[int]], program: Program) -> Shapes:
     return tuple(alone)
 
 
-def _has_batch(spec: TensorSpec) -> bool:
-    return bool(spec.shape) and spec.shape[0] in (None, 1)
+def _samples(specs: Sequence[TensorSpec]) -> Shapes:
+    return tuple(tuple(spec.sample_shape) for spec in specs)
+
+
+def _lists(shapes: Iterable[Sequence[int]]) -> list[list[int]]:
+    return [list(shape) for shape in shapes]
 
 
 def _prefix(given: str | PathLike[str] | Mapping[str, str]) -> Path:

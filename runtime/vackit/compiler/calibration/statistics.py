@@ -157,7 +157,8 @@ def _slots_of(sample: NDArray[np.float32], exponent: int, low: float) -> NDArray
         return np.multiply(sample, np.float32(2.0**-exponent)).astype(np.int64)
     # float64: in float32 a tiny negative element could round up to zero, into bin 0
     steps = np.multiply(sample, 2.0**-exponent, dtype=np.float64)
-    return np.floor(steps).astype(np.int64) & (NUM_BINS - 1)
+    bins: NDArray[np.int64] = np.floor(steps).astype(np.int64) & (NUM_BINS - 1)
+    return bins
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,10 @@ def constant_channels(evidence: Evidence) -> Cause | None:
 
 def channel_reach(statistics: BlockStatistics) -> NDArray[np.float32]:
     """Return the largest magnitude of each channel's values."""
-    return np.maximum(np.abs(statistics.channel_low), np.abs(statistics.channel_high))
+    reach: NDArray[np.float32] = np.maximum(
+        np.abs(statistics.channel_low), np.abs(statistics.channel_high)
+    )
+    return reach
 
 
 def span_of(histogram: NDArray[np.int64], share: float) -> int:

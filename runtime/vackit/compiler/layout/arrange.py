@@ -14,7 +14,8 @@ def by_first_use(channels: int, uses: Uses) -> Order:
     Where readers take disjoint channels, each finds its own in one run.
     """
     keys = [~mask for mask in reversed(uses.masks)]
-    return np.lexsort((np.arange(channels), *keys))
+    order: Order = np.lexsort((np.arange(channels), *keys))
+    return order
 
 
 def padded_to(multiple: int, max_growth: float, most_growth: float | None = None) -> Arrange:

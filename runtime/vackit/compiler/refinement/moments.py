@@ -9,6 +9,7 @@ float64 adds them without rounding and no order or thread count changes a bit.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -172,7 +173,8 @@ def windows(values: Doubles, node: onnx.NodeProto, weight_shape: tuple[int, ...]
     spans = [(size - 1) * step + 1 for size, step in zip(weight_shape[2:], dilations, strict=True)]
     (top, bottom), (left, right) = padding(node, values.shape[1:], spans)
     padded = np.pad(values, ((0, 0), (top, bottom), (left, right)))
-    views = np.lib.stride_tricks.sliding_window_view(padded, spans, axis=(1, 2))
+    slide: Any = np.lib.stride_tricks.sliding_window_view  # typed for one axis before numpy 2.4
+    views: Doubles = slide(padded, spans, axis=(1, 2))
     views = views[:, :: strides[0], :: strides[1], :: dilations[0], :: dilations[1]]
     return views.transpose(0, 3, 4, 1, 2)
 

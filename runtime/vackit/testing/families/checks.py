@@ -27,8 +27,10 @@ def read_input(model: onnx.ModelProto) -> str:
 def original_output(model: onnx.ModelProto, x: Images) -> NDArray[Any]:
     """Return what the model makes of each image by itself, (images, ...)."""
     session = open_session(model, "original")
-    outputs = [session.run(None, {read_input(model): x[i : i + 1]})[0] for i in range(len(x))]
-    return np.concatenate(outputs).astype(np.float64)
+    feeds = ({read_input(model): x[i : i + 1]} for i in range(len(x)))
+    outputs: list[NDArray[Any]] = [session.run(None, feed)[0] for feed in feeds]
+    joined: NDArray[Any] = np.concatenate(outputs).astype(np.float64)
+    return joined
 
 
 def sqnr_db(got: NDArray[Any], want: NDArray[Any]) -> float:

@@ -60,7 +60,8 @@ def _flags(count: int) -> Bytes:
     low = _RANGE - 2 - np.array(_LESS_PROBABLE)[states]
     low[1:] -= 2  # behind a block that does not end the slice
     # 9 bits, the last of them 1, and zeros
-    return ((low | 1) << 7).astype(">u2").view(np.uint8).reshape(count, _FLAGS_BYTES)
+    flags: Bytes = ((low | 1) << 7).astype(">u2").view(np.uint8)
+    return flags.reshape(count, _FLAGS_BYTES)
 
 
 def _profile(bits: Bits) -> None:
