@@ -15,9 +15,9 @@ from vackit.compiler.graph import attribute, constants, consumers, output_names
 
 # more channels than an image has
 _MOST_CHANNELS = 4
-# products for each value: those of a 3x3 kernel on three channels, not those of a 7x7 one,
-# which integers do several times as fast
-_FEW_PRODUCTS = 32
+# products for each value, as of a 3x3 kernel on three channels, and values for each pixel, as
+# ShuffleNetV2's 24: of more, like a 7x7 kernel's or SqueezeNet's 64, integers are faster
+_FEW_PRODUCTS, _FEW_CHANNELS = 32, 32
 _ACTIVATIONS = frozenset({"Clip", "Relu"})
 
 
@@ -39,9 +39,10 @@ def float_stem(graph: onnx.GraphProto) -> frozenset[str]:
 
 def _with_pool(graph: onnx.GraphProto, first: onnx.NodeProto) -> list[str]:
     behind = _behind(graph, first)
-    few = math.prod(constants(graph)[first.input[1]].dims[1:]) <= _FEW_PRODUCTS
-    pooled = behind is not None and behind.op_type == "MaxPool" and len(behind.output) == 1
-    return [first.name] if few and pooled else []
+    outs, *window = constants(graph)[first.input[1]].dims
+    is_small = outs <= _FEW_CHANNELS and math.prod(window) <= _FEW_PRODUCTS
+    is_pooled = behind is not None and behind.op_type == "MaxPool" and len(behind.output) == 1
+    return [first.name] if is_small and is_pooled else []
 
 
 def _with_depthwise(graph: onnx.GraphProto, first: onnx.NodeProto) -> list[str]:

@@ -66,13 +66,17 @@ def test_float_stem_is_nothing_in_other_networks(make: Callable[[], onnx.ModelPr
     assert not float_stem(make().graph)
 
 
-def pooled(kernel: int = 3, activation: str = "Relu", pool: str = "MaxPool") -> onnx.ModelProto:
+def pooled(
+    kernel: int = 3, channels: int = 8, activation: str = "Relu", pool: str = "MaxPool"
+) -> onnx.ModelProto:
     """A strided first convolution, a pooling and another convolution."""
     b = GraphBuilder(13, batch_norm=False)
-    x = b.conv("input", 3, 8, stride=2, kernel=kernel)
+    x = b.conv("input", 3, channels, stride=2, kernel=kernel)
     x = b.node(activation, [x]) if activation else x
     x = b.node(pool, [x], kernel_shape=[2, 2], strides=[2, 2])
-    return b.model({"input": ["N", 3, 16, 16]}, {"output": (b.conv(x, 8, 5), ["N", 5, 4, 4])})
+    return b.model(
+        {"input": ["N", 3, 16, 16]}, {"output": (b.conv(x, channels, 5), ["N", 5, 4, 4])}
+    )
 
 
 @pytest.mark.parametrize("activation", ["Relu", ""], ids=["activated", "linear"])
@@ -85,10 +89,11 @@ def test_float_stem_is_a_small_first_convolution_that_is_pooled(activation: str)
     "make",
     [
         lambda: pooled(kernel=5),
+        lambda: pooled(channels=33),
         lambda: pooled(activation="Sigmoid"),
         lambda: pooled(pool="AveragePool"),
     ],
-    ids=["many products", "no clipping", "no maximum"],
+    ids=["many products", "many channels", "no clipping", "no maximum"],
 )
 def test_float_stem_leaves_other_pooled_convolutions(make: Callable[[], onnx.ModelProto]) -> None:
     assert not float_stem(make().graph)
