@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Time the stream against a bare ONNX Runtime loop that does the same work.
 
-usage: python benchmarks/stream_overhead.py [--rounds 151]
+usage: python benchmarks/stream_overhead.py [--rounds 51] [--sessions 7]
 
 Writes benchmarks/results/stream_overhead.json. ShuffleNetV2 x1.0 int8 from the seeded builder
 (speed depends on shapes, not on weights), images of 256x320, the same preprocessing, one
 worker and one thread of ONNX Runtime on both sides. Rounds take turns; what counts is the
-median of the rounds' ratios, where what the machine does to both cancels out.
+median of the rounds' ratios, where what the machine does to both cancels out. Where memory
+comes to lie is chance and worth as much as the stream: so sessions are opened anew several
+times, and what is recorded are the medians over them, and every session's ratio.
 """
 
 import argparse
+import contextlib
+import itertools
 import json
+import os
 import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +28,7 @@ import numpy as np
 import onnx
 from machine import describe_machine
 
-from vackit.artifact.store import open_artifact
+from vackit.artifact.store import Artifact, open_artifact
 from vackit.compiler.pipeline import build
 from vackit.config.build import load_build_config
 from vackit.config.vdsp_types import VdspParams
@@ -143,6 +148,42 @@ def _overhead(pairs: list[tuple[float, float]]) -> float:
     return round((statistics.median(stream / bare for bare, stream in pairs) - 1) * 100, 2)
 
 
+def session(artifact: Artifact, batch: int, rounds: int) -> dict[str, Any]:
+    """Measure with a program opened anew."""
+    with get_device("onnxrt").load(artifact) as program:
+        return measure(program, batch, rounds)
+
+
+@contextlib.contextmanager
+def staying(on_one: bool) -> Iterator[None]:
+    """Keep the process on one core, if ``on_one`` and the system can."""
+    can = on_one and hasattr(os, "sched_setaffinity")
+    before = os.sched_getaffinity(0) if can else set()
+    if can:
+        os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        if can:
+            os.sched_setaffinity(0, before)
+
+
+def medians(sessions: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the medians over sessions of every number in what `measure` returns."""
+    return {
+        kind: {
+            name: round(statistics.median(one[kind][name] for one in sessions), 4)
+            for name in sessions[0][kind]
+        }
+        for kind in sessions[0]
+    }
+
+
+def ratios(sessions: list[dict[str, Any]]) -> list[float]:
+    """Return every session's overhead in percent of the wall time."""
+    return [one["wall"]["overhead_percent"] for one in sessions]
+
+
 def alone(program: Program, batch: int, rounds: int) -> float:
     """Return the CPU microseconds of a sample that passes a stream where nothing is computed."""
     sample = np.zeros((1, 3, 224, 224), np.float32)
@@ -159,22 +200,25 @@ def alone(program: Program, batch: int, rounds: int) -> float:
 def main() -> None:
     """Measure and record."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=151)
+    parser.add_argument("--rounds", type=int, default=51)
+    parser.add_argument("--sessions", type=int, default=7)
     args = parser.parse_args()
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         artifact = open_artifact(artifact_prefix(Path(folder)))
-        with get_device("onnxrt").load(artifact) as program:
-            for batch in (1, 8):
-                results[f"batch_{batch}"] = measure(program, batch, args.rounds)
-                if batch == 1:  # larger ones copy their samples together, as the bare loop does
-                    with get_device("null").load(artifact) as nothing:
-                        results["batch_1"]["alone_us"] = alone(nothing, 1, args.rounds)
-                print(batch, results[f"batch_{batch}"])
+        for batch, cores in itertools.product((1, 8), ("any core", "one core")):
+            with staying(cores == "one core"):
+                sessions = [session(artifact, batch, args.rounds) for _ in range(args.sessions)]
+            results[f"batch_{batch}, {cores}"] = {**medians(sessions), "sessions": ratios(sessions)}
+        with get_device("null").load(artifact) as nothing:
+            # larger batches copy their samples together, as the bare loop does
+            results["alone_us"] = alone(nothing, 1, args.rounds)
+    print(json.dumps(results, indent=2))
     record = {
         "what": "time per image, preprocessing included; one worker, one thread; cpu: of all "
         "threads of the process, which other programs disturb less",
         "rounds": args.rounds,
+        "sessions": args.sessions,
         "images_per_round": NUM_IMAGES,
         "machine": describe_machine("onnxruntime", "onnx", "numpy"),
         "results": results,

@@ -14,6 +14,7 @@ from vackit.stream.operators import (
     Operator,
     TensorOperator,
     Tensors,
+    prepared,
 )
 
 
@@ -35,16 +36,28 @@ class Graph:
         Reading (a file, an encoded image) then happens in the stream's workers, and what
         is wrong with a sample is reported under its ``place``.
         """
+        return Graph(_Reading(self.prepare, read, place), self.model)
 
-        def prepare(sample: Any, params: Mapping[str, Any]) -> Tensors:
-            try:
-                return self.prepare(read(sample), params)
-            except VackitError as error:
-                here = place(sample)
-                error.where = here if error.where in here else f"{here}: {error.where}"
-                raise
 
-        return Graph(prepare, self.model)
+@dataclass(frozen=True)
+class _Reading:
+    """An operator behind what reads its samples."""
+
+    behind: Operator
+    read: Callable[[Any], Any]
+    place: Callable[[Any], str]
+    name = "prepare"
+
+    def __call__(self, sample: Any, params: Mapping[str, Any]) -> Tensors:
+        return self.into(sample, params, None)
+
+    def into(self, sample: Any, params: Mapping[str, Any], room: Tensors | None) -> Tensors:
+        try:
+            return prepared(self.behind, self.read(sample), params, room)
+        except VackitError as error:
+            here = self.place(sample)
+            error.where = here if error.where in here else f"{here}: {error.where}"
+            raise
 
 
 def make_graph(program: Program, vdsp: VdspParams | None = None) -> Graph:

@@ -33,6 +33,17 @@ class Operator(Protocol):
         """Return the model's inputs for this sample, each with a leading 1."""
 
 
+def prepared(
+    operator: Operator, sample: Any, params: Mapping[str, Any], room: Tensors | None
+) -> Tensors:
+    """Prepare a sample, in ``room`` where there is one and the operator can (`into`)."""
+    into = getattr(operator, "into", None)
+    if into is None or room is None:
+        return operator(sample, params)
+    made: Tensors = into(sample, params, room)
+    return made
+
+
 class ImageOperator:
     """The vdsp params' fused preprocessing in front of an image model.
 
@@ -61,6 +72,12 @@ class ImageOperator:
             operator = self._sized(params.pop("input_size"))
             return [operator(sample, **params)[np.newaxis]]
         return [self._operator(sample, **params)[np.newaxis]]
+
+    def into(self, sample: Any, params: Mapping[str, Any], room: Tensors) -> Tensors:
+        """Preprocess an image into ``room``, as `ModelOperator.rooms` has it for a sample."""
+        if "input_size" in params:
+            return self(sample, params)
+        return [self._operator(sample, out=room[0][0], **params)[np.newaxis]]
 
     def _made(self, vdsp: VdspParams) -> FusionOperator:
         _, _, height, width = self._spec.sample_shape
@@ -111,12 +128,14 @@ class _Buffers(threading.local):
     def __init__(self) -> None:
         self._arrays: dict[int, NDArray[Any]] = {}
 
-    def room(self, index: int, count: int, part: NDArray[Any]) -> NDArray[Any]:
-        """Return room for ``count`` samples like ``part``, shape (1, ...), of one input."""
+    def room(
+        self, index: int, count: int, sample: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> NDArray[Any]:
+        """Return room for ``count`` samples of one input; ``sample`` is the shape of one."""
         kept = self._arrays.get(index)
-        shape = (count, *part.shape[1:])
-        if kept is None or kept.dtype != part.dtype or kept[:count].shape != shape:
-            kept = self._arrays[index] = np.empty(shape, part.dtype)
+        shape = (count, *sample[1:])
+        if kept is None or kept.dtype != dtype or kept[:count].shape != shape:
+            kept = self._arrays[index] = np.empty(shape, dtype)
         return kept[:count]
 
 
@@ -153,12 +172,30 @@ class ModelOperator:
         outputs = self._infer(self._joined(batch))
         return [[output[i : i + 1] for output in outputs] for i in range(len(batch))]
 
+    def rooms(self, count: int) -> list[Tensors]:
+        """Return where this thread's next batch may be prepared, a list of inputs per sample.
+
+        What is prepared there, one sample behind the other, need not be copied together.
+        Empty where nothing would be.
+        """
+        if count == 1 or self._varies or self.program.max_batch == 1:
+            return []
+        inputs = [
+            self._buffers.room(index, count, spec.sample_shape, np.dtype(spec.dtype))
+            for index, spec in enumerate(self.program.inputs)
+        ]
+        return [[one[i : i + 1] for one in inputs] for i in range(count)]
+
     def _joined(self, batch: Sequence[Tensors]) -> Tensors:
         """Return a batch's inputs, good until this thread's next batch."""
-        return [
-            np.concatenate(parts, out=self._buffers.room(index, len(parts), parts[0]))
-            for index, parts in enumerate(zip(*batch, strict=True))
-        ]
+        return [self._join(index, parts) for index, parts in enumerate(zip(*batch, strict=True))]
+
+    def _join(self, index: int, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        room = self._buffers.room(index, len(parts), parts[0].shape, parts[0].dtype)
+        places = room.__array_interface__["data"][0] + room[0].nbytes * np.arange(len(parts))
+        if [part.__array_interface__["data"][0] for part in parts] == places.tolist():
+            return room
+        return np.concatenate(parts, out=room)
 
     def _infer(self, tensors: Tensors) -> Tensors:
         results = self.program.infer(dict(zip(self._inputs, tensors, strict=True)))

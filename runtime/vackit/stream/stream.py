@@ -16,7 +16,7 @@ from typing import Any, Self
 from vackit.errors import UsageError
 from vackit.stream.batcher import Batcher, Request, SampleFuture
 from vackit.stream.graph import Graph
-from vackit.stream.operators import Tensors
+from vackit.stream.operators import Tensors, prepared
 from vackit.stream.recorder import current_recorder, operator_name, span
 
 _LEAST_QUEUE = 16
@@ -170,13 +170,16 @@ def _work(graph: Graph, batcher: Batcher) -> None:
     while batch := batcher.get():
         if recorder := current_recorder():
             recorder.add_depth(operator_name(graph.prepare), len(batch) + batcher.num_waiting)
+        rooms = graph.model.rooms(len(batch))
         ready: list[tuple[Request, Tensors]] = []
         for request in batch:
             if not request.future.set_running_or_notify_cancel():
                 continue
             try:
                 with span(operator_name(graph.prepare)):
-                    ready.append((request, graph.prepare(request.sample, request.params)))
+                    room = rooms[len(ready)] if rooms else None
+                    tensors = prepared(graph.prepare, request.sample, request.params, room)
+                ready.append((request, tensors))
             except Exception as error:  # the caller's, whatever it is
                 request.future.set_exception(error)
         if ready:

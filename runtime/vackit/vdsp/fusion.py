@@ -115,6 +115,7 @@ class FusionOperator:
         *,
         crop_resize_ext: tuple[int, int, int, int] | None = None,
         rgb_letterbox_ext: tuple[int, int, int, int, int, int] | None = None,
+        out: NDArray[Any] | None = None,
     ) -> NDArray[Any]:
         """Run the operator on one image.
 
@@ -125,16 +126,17 @@ class FusionOperator:
                 of the params', where the operator resizes and then crops.
             rgb_letterbox_ext: (resize_w, resize_h, top, bottom, left, right) for this
                 image, where the operator is the ``_EXT`` letterbox.
+            out: Contiguous, of `output_shape` and the dtype asked for.
 
         Returns:
-            A new contiguous array of `output_shape` and the dtype asked for.
+            ``out``, or a new array of that kind.
 
         Raises:
             DataError: The image is not of the format, or the numbers do not fit it.
         """
         try:
             overrides = Overrides.checked(self._plan.steps, crop_resize_ext, rgb_letterbox_ext)
-            return self._normalizer(self._run(image, overrides))
+            return self._normalizer(self._run(image, overrides), out)
         except DataError as error:
             raise self._located(error) from error
 

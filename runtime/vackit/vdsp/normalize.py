@@ -92,12 +92,15 @@ class Normalizer:
         # cv2.LUT took no float16 before OpenCV 5; its bits as uint16 do as well
         return np.dtype(np.uint16) if self._dtype == np.float16 else self._dtype
 
-    def __call__(self, planes: Sequence[Plane]) -> NDArray[Any]:
-        """Return the planes normalized, (C, H, W), contiguous, a new array."""
-        result = np.empty((len(planes), *planes[0].shape), self._lookup_dtype)
-        for plane, table, target in zip(planes, self._tables, result, strict=True):
+    def __call__(self, planes: Sequence[Plane], out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return the planes normalized, (C, H, W), contiguous, in ``out`` or a new array."""
+        if out is None:
+            out = np.empty((len(planes), *planes[0].shape), self._dtype)
+        for plane, table, target in zip(
+            planes, self._tables, out.view(self._lookup_dtype), strict=True
+        ):
             cv2.LUT(plane, table, dst=target)
-        return result.view(self._dtype)
+        return out
 
 
 def _per_channel(name: str, values: Sequence[float], channels: int) -> Sequence[float]:
