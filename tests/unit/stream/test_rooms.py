@@ -94,7 +94,8 @@ def test_rooms_are_rows_of_one_piece_of_every_input(make_program: Any) -> None:
 def test_rooms_are_none_where_nothing_is_joined(make_program: Any) -> None:
     operator = ModelOperator(make_program((TensorSpec("x", (None, 3), "float32"),)))
     assert operator.rooms(1) == []
-    dynamic = (TensorSpec("x", (None, 3, None, None), "float32"),)
+    small, large = (1, 3, 8, 8), (1, 3, 16, 16)
+    dynamic = (TensorSpec("x", (None, 3, None, None), "float32", smallest=small, largest=large),)
     assert ModelOperator(make_program(dynamic)).rooms(2) == []
 
 
