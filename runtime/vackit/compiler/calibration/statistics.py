@@ -25,6 +25,8 @@ NUM_BINS = 4096
 SAMPLES = 1 << 22
 # of a value in one image, whatever the size of the set
 FEWEST, MOST = 1 << 12, 1 << 16
+# elements of a value that wait to be counted together: counting has its cost by the call
+_WAITING = 1 << 15
 # bins no finer than the smallest scale that quantization uses
 SMALLEST_EXPONENT = -40
 # raise it with every change that gives other statistics from the same images
@@ -48,7 +50,7 @@ class Statistics:
     Attributes:
         low, high: Extremes, float64, shape (values,); inf and -inf before any element.
         exponent: Of the bin widths, int64, shape (values,).
-        counts: int64, shape (values, NUM_BINS).
+        counts: int64, shape (values, NUM_BINS), of all that was taken in.
         num_seen: Elements that the extremes are taken over, int64, shape (values,).
         num_images: How many images were observed.
     """
@@ -58,7 +60,9 @@ class Statistics:
         self.low = np.full(num_values, np.inf)
         self.high = np.full(num_values, -np.inf)
         self.exponent = np.full(num_values, SMALLEST_EXPONENT, np.int64)
-        self.counts = np.zeros((num_values, NUM_BINS), np.int64)
+        self._counts = np.zeros((num_values, NUM_BINS), np.int64)
+        self._waiting = [np.empty(0, np.float32)] * num_values
+        self._num_waiting = [0] * num_values
         self.num_seen = np.zeros(num_values, np.int64)
         self.num_images = 0
 
@@ -102,10 +106,39 @@ class Statistics:
             return False
         if low < self.low[index] or high > self.high[index]:
             self._widen(index, low, high)
-        bins = _slots_of(self._sampled(array), int(self.exponent[index]), low)
-        self.counts[index] += np.bincount(bins, minlength=NUM_BINS)
+        self._count_later(index, self._sampled(array))
         self.num_seen[index] += num_seen
         return True
+
+    @property
+    def counts(self) -> Counts:
+        """Return the counts of all that was taken in."""
+        for index in range(len(self.low)):
+            self._count(index)
+        return self._counts
+
+    @counts.setter
+    def counts(self, counts: Counts) -> None:
+        self._counts = counts
+
+    def _count_later(self, index: int, sample: NDArray[np.float32]) -> None:
+        """Keep a copy of ``sample`` until there is enough to count."""
+        begin = self._num_waiting[index]
+        if begin + sample.size > _WAITING:
+            self._count(index)
+            begin = 0
+        if len(self._waiting[index]) < begin + sample.size:
+            self._waiting[index] = np.empty(max(_WAITING, sample.size), np.float32)
+        self._waiting[index][begin : begin + sample.size] = sample
+        self._num_waiting[index] = begin + sample.size
+
+    def _count(self, index: int) -> None:
+        """Count what waits: bins nest, so those of now tell the same as those of then."""
+        waiting = self._waiting[index][: self._num_waiting[index]]
+        if waiting.size:
+            slots = _slots_of(waiting, int(self.exponent[index]), float(self.low[index]))
+            self._counts[index] += np.bincount(slots, minlength=NUM_BINS)
+            self._num_waiting[index] = 0
 
     def _sampled(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
         return array.reshape(-1)[:: stride(array.shape, self.samples)]
@@ -115,18 +148,19 @@ class Statistics:
         for index in range(len(self.low)):
             self._widen(index, other.low[index], other.high[index])
             other._coarsen(index, int(self.exponent[index]))
-        self.counts += other.counts
+        self._counts += other.counts
         self.num_seen += other.num_seen
         self.num_images += other.num_images
 
     def histogram(self, index: int) -> "Histogram":
         """Return value ``index``'s histogram, from the bin of its smallest element on."""
-        used = np.flatnonzero(self.counts[index])
+        self._count(index)
+        used = np.flatnonzero(self._counts[index])
         if not used.size:
             return Histogram(0, int(self.exponent[index]), np.zeros(1, np.int64))
         bins = self._bins(index, used)
         counts = np.zeros(int(bins.max() - bins.min()) + 1, np.int64)
-        counts[bins - bins.min()] = self.counts[index, used]
+        counts[bins - bins.min()] = self._counts[index, used]
         return Histogram(int(bins.min()), int(self.exponent[index]), counts)
 
     def _widen(self, index: int, low: float, high: float) -> None:
@@ -138,11 +172,11 @@ class Statistics:
         steps = exponent - int(self.exponent[index])
         if steps <= 0:
             return
-        used = np.flatnonzero(self.counts[index])
+        used = np.flatnonzero(self._counts[index])
         merged = np.zeros(NUM_BINS, np.int64)
         bins = self._bins(index, used) >> min(steps, 62)
-        np.add.at(merged, bins & (NUM_BINS - 1), self.counts[index, used])
-        self.counts[index], self.exponent[index] = merged, exponent
+        np.add.at(merged, bins & (NUM_BINS - 1), self._counts[index, used])
+        self._counts[index], self.exponent[index] = merged, exponent
 
     def _bins(self, index: int, slots: NDArray[np.intp]) -> NDArray[np.int64]:
         """Return the numbers of the bins that lie at ``slots``."""
