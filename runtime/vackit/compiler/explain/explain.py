@@ -111,4 +111,5 @@ def quantize_of(manifest: Manifest) -> Quantize:
         calibrate_mode=str(record.get("calibrate_mode", "max")),
         quantize_per_channel=bool(record.get("per_channel", True)),
         calibrate_range=record.get("calibrate_range"),
+        reduce_range=bool(record.get("reduce_range", False)),
     )

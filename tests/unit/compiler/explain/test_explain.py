@@ -149,3 +149,6 @@ def test_quantize_of_reads_the_manifest(artifact: Artifact) -> None:
     quantize = quantize_of(artifact.manifest)
     assert quantize.calibrate_mode == "max"
     assert quantize.quantize_per_channel
+    assert not quantize.reduce_range
+    record = {**(artifact.manifest.quantization or {}), "reduce_range": True}
+    assert quantize_of(dataclasses.replace(artifact.manifest, quantization=record)).reduce_range
