@@ -28,7 +28,8 @@ from vackit.samples._common import (
     sample_parser,
 )
 from vackit.stream.graph import Graph
-from vackit.stream.operators import ModelOperator, Tensors
+from vackit.stream.model_operator import ModelOperator
+from vackit.stream.operators import Tensors
 from vackit.stream.provenance import provenance
 from vackit.stream.stream import Stream
 

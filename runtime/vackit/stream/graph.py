@@ -8,9 +8,9 @@ from typing import Any
 from vackit.config.vdsp import VdspParams
 from vackit.devices.base import Program
 from vackit.errors import VackitError
+from vackit.stream.model_operator import ModelOperator
 from vackit.stream.operators import (
     ImageOperator,
-    ModelOperator,
     Operator,
     TensorOperator,
     Tensors,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators: what turns a sample into model inputs, and the model itself.
+"""Operators: what turns a sample into model inputs.
 
 A preparing operator is any callable from a sample (and its parameters) to the model's
 inputs for that one sample, in the model's order, each with a leading 1. All operators are
@@ -7,9 +7,7 @@ thread-safe: a stream's workers call them at once.
 """
 
 import dataclasses
-import threading
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -74,7 +72,7 @@ class ImageOperator:
         return [self._operator(sample, **params)[np.newaxis]]
 
     def into(self, sample: Any, params: Mapping[str, Any], room: Tensors) -> Tensors:
-        """Preprocess an image into ``room``, as `ModelOperator.rooms` has it for a sample."""
+        """Preprocess an image into ``room``, a sample's of `ModelOperator.rooms`."""
         if "input_size" in params:
             return self(sample, params)
         return [self._operator(sample, out=room[0][0], **params)[np.newaxis]]
@@ -116,94 +114,6 @@ class TensorOperator:
                 f"({', '.join(str(spec) for spec in self._specs)}), got {len(arrays)}"
             )
         return [_fitted(array, spec) for array, spec in zip(arrays, self._specs, strict=True)]
-
-
-class _Buffers(threading.local):
-    """A thread's memory for the inputs of its batches.
-
-    Fresh memory for every batch would cost more than the copy into it: allocators give blocks
-    of such a size back to the system, and each of their pages faults in anew.
-    """
-
-    def __init__(self) -> None:
-        self._arrays: dict[int, NDArray[Any]] = {}
-
-    def room(
-        self, index: int, count: int, sample: tuple[int, ...], dtype: np.dtype[Any]
-    ) -> NDArray[Any]:
-        """Return room for ``count`` samples of one input; ``sample`` is the shape of one."""
-        kept = self._arrays.get(index)
-        shape = (count, *sample[1:])
-        if kept is None or kept.dtype != dtype or kept[:count].shape != shape:
-            kept = self._arrays[index] = np.empty(shape, dtype)
-        return kept[:count]
-
-
-class ModelOperator:
-    """A program: executes a batch of prepared samples."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.name = program.artifact.manifest.name
-        self._inputs = [spec.name for spec in program.inputs]
-        self._outputs = [spec.name for spec in program.outputs]
-        self._varies = any(spec.is_dynamic for spec in program.inputs)
-        self._buffers = _Buffers()
-
-    def __call__(self, batch: Sequence[Tensors]) -> list[Tensors]:
-        """Execute prepared samples together.
-
-        Returns:
-            Per sample its outputs in the program's order and dtype, in their shapes for one
-            sample (a leading 1 where there is a batch axis): views into the batch's outputs.
-
-        Raises:
-            DeviceExecutionError: The device failed.
-        """
-        if self.program.max_batch == 1:
-            # its outputs may have no batch axis that a joint result could be cut along
-            return [self._infer(tensors) for tensors in batch]
-        if len(batch) == 1:
-            return [self._infer(batch[0])]
-        if self._varies and len({_shapes(tensors) for tensors in batch}) > 1:
-            # those of one size side by side go together
-            parts = [list(part) for _, part in groupby(batch, _shapes)]
-            return [results for part in parts for results in self(part)]
-        outputs = self._infer(self._joined(batch))
-        return [[output[i : i + 1] for output in outputs] for i in range(len(batch))]
-
-    def rooms(self, count: int) -> list[Tensors]:
-        """Return where this thread's next batch may be prepared, a list of inputs per sample.
-
-        What is prepared there, one sample behind the other, need not be copied together.
-        Empty where nothing would be.
-        """
-        if count == 1 or self._varies or self.program.max_batch == 1:
-            return []
-        inputs = [
-            self._buffers.room(index, count, spec.sample_shape, np.dtype(spec.dtype))
-            for index, spec in enumerate(self.program.inputs)
-        ]
-        return [[one[i : i + 1] for one in inputs] for i in range(count)]
-
-    def _joined(self, batch: Sequence[Tensors]) -> Tensors:
-        """Return a batch's inputs, good until this thread's next batch."""
-        return [self._join(index, parts) for index, parts in enumerate(zip(*batch, strict=True))]
-
-    def _join(self, index: int, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        room = self._buffers.room(index, len(parts), parts[0].shape, parts[0].dtype)
-        places = room.__array_interface__["data"][0] + room[0].nbytes * np.arange(len(parts))
-        if [part.__array_interface__["data"][0] for part in parts] == places.tolist():
-            return room
-        return np.concatenate(parts, out=room)
-
-    def _infer(self, tensors: Tensors) -> Tensors:
-        results = self.program.infer(dict(zip(self._inputs, tensors, strict=True)))
-        return [results[name] for name in self._outputs]
-
-
-def _shapes(tensors: Tensors) -> tuple[tuple[int, ...], ...]:
-    return tuple(tensor.shape for tensor in tensors)
 
 
 def _image_input(program: Program) -> TensorSpec:

@@ -14,7 +14,8 @@ from vackit.devices.base import Program
 from vackit.devices.registry import get_device
 from vackit.errors import DataError, StreamError
 from vackit.stream.graph import make_graph
-from vackit.stream.operators import ImageOperator, ModelOperator, TensorOperator
+from vackit.stream.model_operator import ModelOperator
+from vackit.stream.operators import ImageOperator, TensorOperator
 from vackit.tensors import TensorSpec
 from vackit.testing.tiny_artifacts import write_tiny_artifact
 

@@ -13,7 +13,8 @@ from vackit.devices.base import Program
 from vackit.devices.registry import get_device
 from vackit.errors import DataError
 from vackit.stream.graph import Graph, make_graph
-from vackit.stream.operators import ModelOperator, Tensors, prepared
+from vackit.stream.model_operator import ModelOperator
+from vackit.stream.operators import Tensors, prepared
 from vackit.stream.stream import Stream
 from vackit.tensors import TensorSpec
 from vackit.testing.tiny_artifacts import write_tiny_artifact

@@ -18,7 +18,7 @@ from vackit.devices.base import Program
 from vackit.errors import DeviceExecutionError, StreamClosedError, StreamError, UsageError
 from vackit.stream.batcher import SampleFuture
 from vackit.stream.graph import Graph, make_graph
-from vackit.stream.operators import ModelOperator
+from vackit.stream.model_operator import ModelOperator
 from vackit.stream.stream import Stream
 
 SECONDS = 20.0  # a wait that ends this late is a hang

@@ -26,7 +26,7 @@ from vackit.compat.vaststreamx.model import Model
 from vackit.config.vdsp import load_vdsp_params
 from vackit.errors import StreamError
 from vackit.stream import graph as native_graph
-from vackit.stream import operators as native_operators
+from vackit.stream.model_operator import ModelOperator as NativeModelOperator
 from vackit.stream.stream import Stream as NativeStream
 
 _IDS = iter(range(1, 1 << 32))
@@ -53,7 +53,7 @@ class RunningStream:
     def __init__(self, prepare: Preparation, model: Model, callback: Callback) -> None:
         self._prepare = prepare
         workers = min(4, os.cpu_count() or 1)
-        graph = native_graph.Graph(prepare, native_operators.ModelOperator(model.program))
+        graph = native_graph.Graph(prepare, NativeModelOperator(model.program))
         self._native = NativeStream(graph, workers=workers, max_batch=model.batch_size)
         window = 4 * workers * model.batch_size
         self._delivery = Delivery(callback, str(model.artifact.prefix), window)

@@ -27,7 +27,7 @@ from vackit.compat.vaststreamx.taps import Tap
 from vackit.compat.vaststreamx.tensor import Tensor
 from vackit.errors import StreamClosedError, StreamError
 from vackit.stream import graph as native_graph
-from vackit.stream import operators as native_operators
+from vackit.stream.model_operator import ModelOperator as NativeModelOperator
 from vackit.stream.outputs import as_float16
 from vackit.stream.stream import Stream as NativeStream
 from vackit.vdsp.layout884 import tile_activation
@@ -91,9 +91,7 @@ class Stream:
     def build(self) -> int:
         """Start the stream; return 0."""
         if self._native is None:
-            graph = native_graph.Graph(
-                Prepare(self._prepare), native_operators.ModelOperator(self._program)
-            )
+            graph = native_graph.Graph(Prepare(self._prepare), NativeModelOperator(self._program))
             self._native = NativeStream(
                 graph,
                 workers=min(4, os.cpu_count() or 1),
