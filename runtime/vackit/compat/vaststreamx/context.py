@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vackit.devices.base import Device
 
 _thread = threading.local()
+_UNSAID = -1  # a device id that a program leaves open
 
 
 class DeviceType(PublishedEnum):
@@ -70,8 +71,10 @@ def checked_id(device_id: object) -> int:
 
 
 def place_id(place: Place) -> int:
-    """Return the device id that an id or a context means."""
-    return place.dev_id if isinstance(place, Context) else checked_id(place)
+    """Return the device id that an id or a context means; -1 is the calling thread's device."""
+    if isinstance(place, Context):
+        return place.dev_id
+    return current_device_id() if place == _UNSAID else checked_id(place)
 
 
 def open_device() -> "Device":

@@ -119,6 +119,16 @@ def test_context_and_device_ids_are_checked() -> None:
         vsx.set_device("a")  # type: ignore[arg-type]
 
 
+def test_device_id_minus_one_is_the_threads_device() -> None:
+    image = vsx.create_image(np.zeros(12, np.uint8), F.RGB_PLANAR, 2, 2, -1)
+    tensor = vsx.from_numpy(np.zeros(3, np.int32), -1)
+    vsx.set_device(1)
+    try:
+        assert [image.device_id, tensor.device_id, tensor.clone(-1).device_id] == [0, 0, 1]
+    finally:
+        vsx.set_device(0)
+
+
 def vsx_error() -> type[Exception]:
     from vackit.errors import DeviceError
 
