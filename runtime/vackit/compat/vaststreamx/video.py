@@ -22,6 +22,7 @@ from vackit.compat.vaststreamx.codec import (
     nv12_image,
 )
 from vackit.compat.vaststreamx.enums import CaptureMode, CodecType
+from vackit.compat.vaststreamx.ffmpeg_notes import without_notes
 from vackit.compat.vaststreamx.image import Image
 from vackit.compat.vaststreamx.stream import EndOfStream
 from vackit.compat.vaststreamx.video_encoder import RAW_SUFFIXES, RawWriter
@@ -41,10 +42,13 @@ _SUFFIXES = {
     CodecType.CODEC_TYPE_AV1: ".obu",
     CodecType.CODEC_TYPE_JPEG: ".mjpeg",
 }
-# What OpenCV's wheels can always encode
+# What OpenCV's wheels can always encode, and containers that take something else (first)
 _FALLBACK = "mp4v"
+_CONTAINERS = {".ts": "mpg2", ".mts": "mpg2", ".m2ts": "mpg2", ".flv": "FLV1", ".webm": "VP80"}
 # codecs as containers name them -> as programs look for them
-_NAMES = {"avc1": "avc1", "h264": "avc1", "hevc": "hevc", "hev1": "hevc", "hvc1": "hevc"}
+_NAMES = {
+    "avc1": "avc1", "h264": "avc1", "hevc": "hevc", "hev1": "hevc", "hvc1": "hevc", "av01": "av01",
+}  # fmt: skip
 
 
 class VideoCapture:
@@ -86,7 +90,7 @@ class VideoCapture:
 
 
 class VideoWriter:
-    """Writes images to a video file; where OpenCV has no encoder for the codec, as MPEG-4.
+    """Writes images to a video file; where OpenCV cannot encode so, as the container allows.
 
     Args:
         uri: The file. One of a raw stream (``.h264``, ``.h265``) is what `VideoEncoder` makes.
@@ -221,14 +225,19 @@ def _open(uri: str) -> cv2.VideoCapture:
 
 
 def _codec_name(capture: cv2.VideoCapture) -> str:
+    """Return a codec's name; of one that no card reads, with that of the one to encode to.
+
+    Programs choose the codec that they write by ``avc1`` or ``hevc`` in it, and stop at others.
+    """
     code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
     name = code.to_bytes(4, "little").decode("ascii", "replace").lower()
-    return _NAMES.get(name, name)
+    return _NAMES.get(name, f"{name} as avc1")
 
 
 def _writer(path: str, fourcc: str, rate: float, size: tuple[int, int]) -> cv2.VideoWriter:
-    for code in (fourcc, _FALLBACK):
-        with contextlib.suppress(cv2.error):
+    own = _CONTAINERS.get(Path(path).suffix.lower(), _FALLBACK)
+    for code in (fourcc, own, _FALLBACK):
+        with contextlib.suppress(cv2.error), without_notes():
             writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*code), rate, size)
             if writer.isOpened():
                 if code != fourcc:
