@@ -137,6 +137,9 @@ class Model:
 def checked_shapes(shapes: Sequence[Sequence[int]], program: Program) -> Shapes:
     """Return the shapes of one sample per input that ``shapes`` mean, whatever their batch.
 
+    A text model may be given the shape of each of the six token tensors that programs make,
+    of which it takes fewer: where all are the same, those of its inputs are.
+
     Raises:
         StreamError: The artifact was not built for them.
     """
@@ -146,6 +149,8 @@ def checked_shapes(shapes: Sequence[Sequence[int]], program: Program) -> Shapes:
         raise StreamError(
             f"input shapes are {shapes!r}, expected one list of whole numbers per input"
         ) from error
+    if len(set(given)) == 1 and all(spec.dtype.startswith("int") for spec in program.inputs):
+        given = given[: len(program.inputs)]
     alone = [(1, *shape[1:]) if spec.shape[:1] in ((None,), (1,)) else shape
              for shape, spec in zip(given, program.inputs, strict=False)]  # fmt: skip
     pairs = list(zip(alone, program.inputs, strict=False))

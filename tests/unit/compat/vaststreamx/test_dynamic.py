@@ -109,3 +109,10 @@ def test_tokens_of_any_length() -> None:
         sample = [vsx.from_numpy(one, 0) for one in (ids, types * 0, mask, mask, mask, mask)]
         (made,) = stream.run_sync([sample])[0]
         assert vsx.as_numpy(made).tolist() == [[110.0] * length]
+    model = vsx.Model("text")
+    model.set_input_shape([[1, 4]] * 6)  # of all six tensors, though the network takes fewer
+    assert model.input_shape == [[1, 4]] * len(names)
+    shapes = {"dynamic_model_input_shapes": [[[1, 8]] * 6]}
+    assert stream.run_sync([sample], shapes)[0][0].shape == [1, 8]
+    with pytest.raises(StreamError, match="are asked for, the artifact was built for"):
+        model.set_input_shape([[1, 4], [1, 5]] * 3)
