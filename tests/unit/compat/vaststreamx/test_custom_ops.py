@@ -65,6 +65,18 @@ def test_normalize_makes_half_floats(kind: int, formula: Callable[[Any], Any]) -
     assert np.array_equal(vsx.as_numpy(again), expected)
 
 
+def test_normalize_heeds_the_pitches_of_input_and_output() -> None:
+    pixels = RNG.integers(0, 256, (3, 8, 12), np.uint8)
+    inside = (pixels[:, :6, :10] / np.float32(255)).astype(np.float16)
+    op = vsx.CustomOperator("opf_normalize", "elf")
+    config = bytes(NormalizeConfig(10, 6, 12, 8, 16, 7, 3, 4))
+    for given in (vsx.from_numpy(pixels), vsx.create_image(pixels, F.RGB_PLANAR, 12, 8)):
+        (plain,) = op.run_sync([given], config=config, output_info=[((3, 6, 10), T.FLOAT16)])
+        assert np.array_equal(vsx.as_numpy(plain), inside)
+        (wide,) = op.run_sync([given], config=config, output_info=[((3, 7, 16), T.FLOAT16)])
+        assert np.array_equal(vsx.as_numpy(wide), np.pad(inside, ((0, 0), (0, 1), (0, 6))))
+
+
 def test_a_config_may_be_given_as_structure_pointer_or_address() -> None:
     pixels = RNG.integers(0, 256, (1, 4, 8), np.uint8)
     config = NormalizeConfig(8, 4, 8, 4, 8, 4, 1, 4)
