@@ -187,6 +187,16 @@ def test_brightness_scales_the_luma() -> None:
     assert np.array_equal(result[6:], array[6:])
 
 
+def test_brightness_takes_an_image_as_large_as_its_pitches() -> None:
+    array = RNG.integers(0, 256, (12, 16), np.uint8)
+    image = vsx.create_image(array, F.YUV_NV12, 16, 8, 0)
+    config = struct.pack("<8if", 6, 10, 8, 16, 6, 10, 8, 16, 2.0)
+    op = vsx.CustomOperator("img_brightness_adjust", "elf")
+    (made,) = op.run_sync(images=[image], config=config, output_info=[([16, 8], F.YUV_NV12)])
+    assert np.array_equal(vsx.as_numpy(made)[:6, :10], np.minimum(array[:6, :10] * 2.0, 255))
+    assert np.array_equal(vsx.as_numpy(made)[8:], array[8:])
+
+
 @pytest.mark.parametrize("layout", [0, 1], ids=["chw", "hwc"])
 def test_tensorize_makes_tiles(layout: int) -> None:
     chw = RNG.standard_normal((3, 8, 16)).astype(np.float16)

@@ -17,8 +17,11 @@ def run(call: Call) -> Sequence[Any]:
 
     Chroma stays (inferred: only that a factor above 1 is brighter is published).
     """
-    height, width, *_, factor = call.unpack(_CONFIG)
+    height, width, rows, columns, *_, factor = call.unpack(_CONFIG)
     image = call.array(0)
+    if image.shape == (rows * 3 // 2, columns):
+        # an image of its pitches: what lies behind the picture is treated alike
+        height, width = rows, columns
     if image.dtype != np.uint8 or image.shape != (height * 3 // 2, width):
         raise DataError(
             f"{call.name}: config says an NV12 image of {width}x{height}, got {image.dtype} "
