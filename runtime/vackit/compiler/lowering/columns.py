@@ -39,9 +39,9 @@ def unfold_columns(conv: onnx.NodeProto, tensor: onnx.TensorProto) -> None:
     spread[:, :channels] = split.transpose(0, 3, 1, 4, 5, 2)
     spread = spread.reshape(outs, -1, height, BLOCK * width)
     above, before, below, behind = attribute(conv, "pads", [0] * 4)
-    # what comes too many behind only adds to what is left over there
+    # a column of zeros at either end need not be read; one behind only adds to what is left over
     first = int(before > 0 and not spread[..., 0].any())
-    last = spread.shape[-1] - int(not spread[..., -1].any())
+    last = BLOCK * width - int(width > 1 and not spread[..., -1].any())
     _store(tensor, spread[..., first:last])
     pads = [above, BLOCK * before - first, below, BLOCK * behind]
     _set(conv, kernel_shape=[height, last - first], strides=[1, BLOCK], pads=pads)

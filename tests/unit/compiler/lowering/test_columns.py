@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+from onnx import numpy_helper
 
 from vackit.compiler.graph import attribute, constants, copy_model, values_of
 from vackit.compiler.lowering.columns import fold_columns, gathered, unfold_columns
@@ -74,6 +75,21 @@ def test_unfold_columns_keeps_the_kernel_and_what_it_computes(
         rows.graph.input[0].type.tensor_type.shape.dim[axis].dim_value = size
     del rows.graph.value_info[:]
     np.testing.assert_allclose(run(rows, rows_of(x)), want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("kernel", "pads"), [(1, (1, 1, 1, 1)), (3, (1, 1, 1, 1))])
+def test_unfold_columns_leaves_a_kernel_of_zeros_some_columns(
+    kernel: int, pads: tuple[int, ...]
+) -> None:
+    model = folded(3, kernel, pads)
+    node, tensor = convolution(model)
+    tensor.CopyFrom(numpy_helper.from_array(np.zeros_like(values_of(tensor)), tensor.name))
+    before = copy_model(model)
+    unfold_columns(node, tensor)
+    assert min(attribute(node, "kernel_shape")) > 0
+    fold_columns(node, tensor, 3)
+    for name in ("kernel_shape", "strides", "pads"):
+        assert attribute(node, name) == attribute(convolution(before)[0], name)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
