@@ -1,15 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models by the name under which a program registered them."""
 
+import contextlib
+import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from vackit.artifact.store import part_path
 from vackit.compat.vaststreamx.context import set_device
 from vackit.compat.vaststreamx.model import Model
-from vackit.config.model_info import model_info_of
-from vackit.errors import StreamError
+from vackit.config.model_info import (
+    MANIFEST_SUFFIX,
+    VENDOR_SUFFIXES,
+    ModelInfo,
+    check_model_info,
+    model_info_of,
+)
+from vackit.errors import StreamError, VackitError
 
 
 class Models:
@@ -46,13 +55,40 @@ class Models:
 
 
 def triple_of(model_info: Mapping[str, Any]) -> tuple[str, Path]:
-    """Return the model's name and its prefix; relative paths start from the current folder.
+    """Return the model's name and its prefix.
+
+    Relative paths start from the current folder. Where no model is there, they start from the
+    folder of the model_info on the command line that holds them, as `vamc build` writes it: a
+    program passes on what it has read from that file, and not where.
 
     Raises:
         ConfigError: The dict is no model_info.
     """
     info = model_info_of(model_info)
+    if not _is_there(info.prefix):
+        found = {one.prefix for one in _named_infos() if _means(one, info)}
+        if len(found) == 1:
+            return info.model_name, found.pop()
     return info.model_name, info.prefix
+
+
+def _is_there(prefix: Path) -> bool:
+    return any(part_path(prefix, end).is_file() for end in (MANIFEST_SUFFIX, *VENDOR_SUFFIXES))
+
+
+def _named_infos() -> Iterator[ModelInfo]:
+    """Yield the model_info files that the program's command line names."""
+    for argument in sys.argv[1:]:
+        path = Path(argument.rpartition("=")[2])
+        with contextlib.suppress(VackitError):
+            if path.suffix == ".json":
+                yield check_model_info(path)[0]
+
+
+def _means(file: ModelInfo, info: ModelInfo) -> bool:
+    assert file.source is not None
+    names = (file.model_name, info.model_name)
+    return names[0] == names[1] and file.prefix == file.source.parent / info.prefix
 
 
 MODELS = Models()
