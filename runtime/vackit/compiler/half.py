@@ -10,6 +10,8 @@ from vackit.errors import ModelError
 
 # what these read from their constants steers shapes; it keeps its full precision
 _SHAPE_OPS = frozenset({"Resize", "Upsample", "Range", "Pad", "Clip"})
+# a weight of these that float16 does not hold breaks the layer on a card
+_LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 _MAX = float(np.finfo(np.float16).max)
 
 
@@ -17,14 +19,15 @@ def to_half(model: onnx.ModelProto, where: object = "") -> onnx.ModelProto:
     """Return ``model`` with float16 storage and signature; its arithmetic stays float32.
 
     Names of inputs and outputs stay. Weights are rounded half to even; those of a single
-    element and those that steer shapes stay float32.
+    element and those that steer shapes stay float32, as do constants beside the layers that
+    float16 does not hold, such as the lowest float32 in the masks of text models.
 
     Args:
         model: float32; left as it is.
         where: What to name in errors: the model's file.
 
     Raises:
-        ModelError: A weight is beyond what float16 holds (65504).
+        ModelError: A layer's weight is beyond what float16 holds (65504), or NaN is anywhere.
     """
     half = copy_model(model)
     graph = half.graph
@@ -37,6 +40,7 @@ def to_half(model: onnx.ModelProto, where: object = "") -> onnx.ModelProto:
 
 def _narrow_weights(graph: onnx.GraphProto, where: object) -> list[onnx.NodeProto]:
     kept = {name for node in graph.node if node.op_type in _SHAPE_OPS for name in node.input}
+    layers = {name for node in graph.node if node.op_type in _LAYERS for name in node.input}
     casts = []
     for tensor in graph.initializer:
         if tensor.data_type != TensorProto.FLOAT or tensor.name in kept:
@@ -47,6 +51,8 @@ def _narrow_weights(graph: onnx.GraphProto, where: object) -> list[onnx.NodeProt
         name = tensor.name
         largest = float(np.abs(values).max())
         if not largest <= _MAX:
+            if name not in layers and not np.isnan(largest):
+                continue
             raise ModelError(
                 f"initializer '{name}' holds {largest:g}, float16 ends at {_MAX:g}",
                 where=where,

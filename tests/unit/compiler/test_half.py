@@ -82,3 +82,15 @@ def test_to_half_refuses_weights_beyond_float16(value: float) -> None:
     model.graph.initializer[0].CopyFrom(numpy_helper.from_array(weight, "output.weight"))
     with pytest.raises(ModelError, match=r"'output\.weight' holds .*float16 ends at 65504"):
         to_half(model)
+
+
+@pytest.mark.parametrize("lowest", [-np.inf, -np.finfo(np.float32).max], ids=["inf", "finite"])
+def test_to_half_keeps_masks_of_the_lowest_number(lowest: float, run: Run) -> None:
+    build = tiny_models.Builder()
+    mask = build.weight("mask", np.triu(np.full((8, 8), lowest, np.float32), 1))
+    build.add("Add", ["input", mask], "masked")
+    build.add("Softmax", ["masked"], "output", axis=-1)
+    half = to_half(build.model({"input": ["N", 3, 8, 8]}, {"output": ["N", 3, 8, 8]}))
+    shares = run(half, input=np.ones((1, 3, 8, 8), np.float16))["output"]
+    assert shares[0, 0, 0].tolist() == [1] + [0] * 7
+    assert shares[0, 0, 7].tolist() == [1 / 8] * 8
