@@ -92,7 +92,7 @@ def largest_difference(got: Sequence[NDArray[Any]], want: Sequence[NDArray[Any]]
             return float("inf")
         ours, theirs = have.astype(np.float64), expected.astype(np.float64)
         with np.errstate(invalid="ignore"):
-            apart = np.abs(ours - theirs)
+            apart = np.asarray(np.abs(ours - theirs))
         apart[(ours == theirs) | (np.isnan(ours) & np.isnan(theirs))] = 0.0
         if not np.isfinite(apart).all():
             return float("inf")

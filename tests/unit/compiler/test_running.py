@@ -60,3 +60,8 @@ def test_largest_difference_is_relative_to_the_largest_value(
 ) -> None:
     arrays: list[Any] = [np.array(values, np.float32) for values in (got, want)]
     assert largest_difference(arrays[:1], arrays[1:]) == difference
+
+
+def test_largest_difference_takes_single_numbers() -> None:
+    assert largest_difference([np.array(3.0)], [np.array(2.0)]) == 0.5
+    assert largest_difference([np.array(2.0)], [np.array(2.0)]) == 0.0
