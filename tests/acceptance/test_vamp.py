@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from vackit.data.datalist import write_datalist
-from vackit.data.npz import write_npz
+from vackit.data.npz import read_npz, write_npz
+from vackit.testing.program_models import text_model, write_model
 from vackit.testing.tiny_artifacts import write_tiny_artifact
 
 VAMP = [sys.executable, "-c", "import sys; from vackit.cli.vamp import main; sys.exit(main())"]
@@ -100,3 +101,17 @@ def test_ctrl_c_ends_a_measurement(processes: str) -> None:
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=60)
     assert (running.returncode, out, err) == (130, "", "interrupted\n")
+
+
+def test_the_published_commands_of_text_models_work() -> None:
+    write_model("deploy/text", text_model())
+    Path("bert.json").write_text('{"OpType": "BERT_EMBEDDING_OP"}')
+    ids, types, mask = (np.array([row], np.int32) for row in ([7, 8, 9, 0], [0] * 4, [1, 1, 1, 0]))
+    six = dict(zip((f"input_{i}" for i in range(6)), (ids, types, *[mask] * 4), strict=True))
+    write_npz(Path("in/text.npz"), six)
+    write_datalist(Path("text.txt"), [Path("in/text.npz")])
+    text = ("-m", "deploy/text", "--vdsp_params", "bert.json", "-i", "1", "-b", "1")
+    shapes = "[[1,4],[1,4],[1,4],[1,4],[1,4],[1,4]]"
+    assert vamp(*text, "-s", shapes, "--iterations", "2").returncode == 0
+    assert vamp(*text, "--datalist", "text.txt", "--path_output", "out").returncode == 0
+    assert read_npz(Path("out/output_000000.npz"))["output_0"].tolist() == [[710, 810, 910, 0]]

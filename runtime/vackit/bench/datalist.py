@@ -14,7 +14,8 @@ from typing import Any
 from vackit.config.vdsp import VdspParams
 from vackit.console import progress
 from vackit.data.datalist import DatalistEntry, read_datalist
-from vackit.data.npz import read_image_input, read_inputs
+from vackit.data.npz import read_image_input
+from vackit.data.tokens import read_model_inputs
 from vackit.devices.base import Program
 from vackit.devices.registry import get_device
 from vackit.errors import DataError
@@ -88,7 +89,9 @@ def run_datalist(plan: DatalistPlan) -> DatalistReport:
     entries = read_datalist(plan.datalist)
     with device.load(artifact) as program:
         # a misfit of preprocessing and model shows before anything is written
-        graph = make_graph(program, plan.vdsp).after(partial(_read, plan), partial(_place, plan))
+        graph = make_graph(program, plan.vdsp).after(
+            partial(_read, plan, program), partial(_place, plan)
+        )
         run = provenance(program, plan.vdsp, plan.batch_size)
         try:
             writer = ResultsWriter(
@@ -125,9 +128,9 @@ def _run(
             writer.write(index, [as_float16(output, str(entry.path)) for output in outputs])
 
 
-def _read(plan: DatalistPlan, entry: DatalistEntry) -> Any:
+def _read(plan: DatalistPlan, program: Program, entry: DatalistEntry) -> Any:
     if plan.vdsp is None:
-        return read_inputs(entry.path)
+        return read_model_inputs(entry.path, program.inputs)
     return arrange(read_image_input(entry.path), plan.vdsp.image_format)
 
 

@@ -49,7 +49,8 @@ def random_sample(
     Args:
         program: What is to be measured.
         vdsp: Its preprocessing, if that is measured too.
-        shapes: Per input, without or with a leading 1; empty: the model's own.
+        shapes: Per input, without or with a leading 1; empty: the model's own. Of a text model
+            they may be those of all the token tensors that programs make, which are the same.
 
     Raises:
         UsageError: The shapes do not fit.
@@ -64,6 +65,8 @@ def random_sample(
         image = rng.integers(0, 256, (3, height, width), dtype=np.uint8)
         text = f"a random {height}x{width} image ({vdsp.image_format})"
         return arrange(image, vdsp.image_format), text
+    if len(set(shapes)) == 1 and all(spec.dtype.startswith("int") for spec in program.inputs):
+        shapes = shapes[: len(program.inputs)]
     _check_shapes(program.inputs, shapes)
     sizes = [
         _sample_shape(spec, shapes[i] if shapes else ()) for i, spec in enumerate(program.inputs)

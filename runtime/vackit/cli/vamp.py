@@ -91,6 +91,8 @@ def _infer(args: argparse.Namespace, device: "Device") -> int:
 
 
 def _vdsp(args: argparse.Namespace) -> "VdspParams | None":
+    """Return the preprocessing of images; that of text says only that there is none."""
     from vackit.config.vdsp import load_vdsp_params
 
-    return None if args.vdsp_params is None else load_vdsp_params(args.vdsp_params)
+    params = None if args.vdsp_params is None else load_vdsp_params(args.vdsp_params)
+    return None if params is None or params.is_text else params

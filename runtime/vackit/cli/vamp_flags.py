@@ -18,6 +18,7 @@ it submits the samples, waits for all their results and submits the next. -p sta
 many processes, each with -i instances. The input is random: with --vdsp_params an image
 of shape -s, and preprocessing is measured too; without, what the model takes, and only
 inference is. Throughput counts samples; latency is one sample's, submit to result.
+Of a text model (vdsp_params BERT_EMBEDDING_OP) -s may list all six token tensors.
 Default: {DEFAULT_SECONDS:g} s after a warm-up of {DEFAULT_WARMUP} batches an instance.
 
 Datalist: output_000000.npz, ... (float16) and vackit_results.json, which joins each

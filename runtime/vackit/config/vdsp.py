@@ -198,7 +198,7 @@ def to_json(params: VdspParams) -> dict[str, Any]:
     A ``short_edge`` is written as ``ShortEdge``, which published files do not have: their
     ``ResizeWidth`` and ``ResizeHeight`` would stretch the image.
     """
-    if params.op_type == "BERT_EMBEDDING_OP":
+    if params.is_text:
         return {"OpType": params.op_type}
     config: dict[str, Any] = {"IimageFormat": params.image_format}
     sizes = {"Oimage": params.output_size, "Crop": params.crop_size, "Resize": params.resize_size}

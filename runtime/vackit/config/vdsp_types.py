@@ -48,3 +48,8 @@ class VdspParams:
     edges: tuple[int, int, int, int] | None = None
     generation: Literal["A", "B", "C"] = "C"
     source: Path | None = None
+
+    @property
+    def is_text(self) -> bool:
+        """Return whether it is the operator of text models, which does nothing to tensors."""
+        return self.op_type == "BERT_EMBEDDING_OP"

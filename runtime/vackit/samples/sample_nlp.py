@@ -11,16 +11,12 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from vackit.config.vdsp import load_vdsp_params
 from vackit.console import progress
 from vackit.data.datalist import read_datalist
 from vackit.data.listing import list_images
-from vackit.data.npz import read_inputs
-from vackit.devices.base import Program
+from vackit.data.tokens import read_model_inputs
 from vackit.errors import StreamError
 from vackit.results.writer import ResultsWriter
 from vackit.samples._common import load_program, sample_parser
@@ -44,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         varies = any(spec.is_dynamic for spec in program.outputs)
         writer = ResultsWriter(args.save_dir, files, run, force=args.force, sizes_vary=varies)
         pending = list(writer.pending)
-        graph = make_graph(program).after(partial(_tensors, program), str)
+        graph = make_graph(program).after(partial(read_model_inputs, specs=program.inputs), str)
         with Stream(graph, workers=2, max_batch=args.batch, max_delay_us=None) as stream:
             outputs = zip(pending, stream.map(files[i] for i in pending), strict=True)
             for index, arrays in progress(outputs, "sample_nlp", len(pending)):
@@ -64,23 +60,6 @@ def _files(path: Path) -> list[Path]:
     if path.suffix == ".txt":
         return [entry.path for entry in read_datalist(path)]
     return list_images(path, "npz") if path.is_dir() else [path]
-
-
-def _tensors(program: Program, path: Path) -> list[NDArray[Any]]:
-    """Return what the model takes of a file's arrays."""
-    given, specs = read_inputs(path), program.inputs
-    if len(given) not in (3, 6) or len(specs) > 3:
-        return given
-    _, types, mask = given[:3]
-    if types.flat[0] == 1 and mask.flat[0] == 0:
-        # the first token is never masked, and of type 0: they stand the other way around
-        types, mask = mask, types
-    roles = {"mask": mask, "type": types, "segment": types}
-    chosen = []
-    for position, spec in enumerate(specs):
-        named = [array for word, array in roles.items() if word in spec.name.lower()]
-        chosen.append(named[0] if named else given[position])
-    return chosen
 
 
 if __name__ == "__main__":

@@ -106,3 +106,11 @@ def test_random_sample_of_several_sizes_takes_the_one_asked_for() -> None:
     assert random_sample(several, None, [])[0][0].shape == (1, 3, 16, 8)
     with pytest.raises(UsageError, match="does not fit the model's inputs"):
         random_sample(several, None, [(3, 20, 40)])
+
+
+def test_random_sample_takes_the_shapes_of_all_token_tensors() -> None:
+    specs = [TensorSpec(name, (None, 16), "int64") for name in ("ids", "mask")]
+    sample, _ = random_sample(program(*specs), None, [(1, 16)] * 6)
+    assert [array.shape for array in sample] == [(1, 16)] * 2
+    with pytest.raises(UsageError, match="does not fit the model's inputs: ids"):
+        random_sample(program(*specs), None, [(1, 16), (1, 8), (1, 16)])

@@ -9,17 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vackit.compat.vaststreamx.tensor import Tensor
+from vackit.data.tokens import token_positions
 from vackit.errors import DataError, StreamError
 from vackit.tensors import TensorSpec
 from vackit.vdsp.layout884 import untile_activation, untile_matrix
 
 Arrays = list[NDArray[Any]]
 Shapes = tuple[tuple[int, ...], ...]
-
-# Names by which exporters call the inputs of text models, for `token_arrays`
-_MASKS = ("attention_mask", "input_mask", "mask", "attn_mask")
-_TYPES = ("token_type_ids", "segment_ids", "token_type", "type_ids", "segments")
-_IDS = ("input_ids", "ids", "input_word_ids", "tokens", "input", "text")
 
 
 def plain_arrays(
@@ -93,12 +89,7 @@ def token_arrays(
 ) -> Arrays:
     """Return what a text model takes of the 3 or 6 token tensors that programs make.
 
-    Programs pass token ids, token types and the mask, and as a card's compiler wants it the
-    mask, or zeros, three times more; or types and mask the other way around. The mask is the
-    one that starts with 1, types start with 0: the first token is never masked and always of
-    type 0. Where that does not tell, the second tensor has the types.
-    A model's inputs are told by their usual names; inputs of other names are taken in the
-    order of the tensors.
+    `token_positions` tells which input takes which.
 
     Raises:
         StreamError: There are too few tensors for the model, or a shape does not fit.
@@ -106,35 +97,18 @@ def token_arrays(
     if len(tensors) == len(specs) and len(specs) not in (2, 3):
         pairs = enumerate(zip(tensors, specs, strict=True))
         return [_cast(tensor, spec, shapes[i : i + 1]) for i, (tensor, spec) in pairs]
-    roles = _roles(tensors)
+    given, names = [tensor.array for tensor in tensors], [spec.name for spec in specs]
     chosen = []
-    for index, spec in enumerate(specs):
-        tensor = roles.get(_role(spec.name)) or (tensors[index] if index < len(tensors) else None)
-        if tensor is None:
+    for index, (spec, position) in enumerate(
+        zip(specs, token_positions(given, names), strict=True)
+    ):
+        if position is None:
             raise StreamError(
                 f"no token tensor for the model's input {spec}; got {len(tensors)}",
                 hint="pass token ids, token types and mask",
             )
-        chosen.append(_cast(tensor, spec, shapes[index : index + 1]))
+        chosen.append(_cast(tensors[position], spec, shapes[index : index + 1]))
     return chosen
-
-
-def _role(name: str) -> str:
-    lower = name.lower()
-    for role, known in (("mask", _MASKS), ("types", _TYPES), ("ids", _IDS)):
-        if lower in known:
-            return role
-    return "mask" if "mask" in lower else "types" if "type" in lower or "segment" in lower else ""
-
-
-def _roles(tensors: Sequence[Tensor]) -> dict[str, Tensor]:
-    if len(tensors) < 3:
-        return dict(zip(("ids", "mask"), tensors, strict=False))
-    masks = [tensor for tensor in tensors[1:] if tensor.array.flat[0] == 1]
-    types = [tensor for tensor in tensors[1:] if tensor.array.flat[0] == 0]
-    if not masks or not types:
-        return {"ids": tensors[0], "types": tensors[1], "mask": tensors[2]}
-    return {"ids": tensors[0], "types": types[0], "mask": masks[0]}
 
 
 def _cast(tensor: Tensor, spec: TensorSpec, chosen: Shapes) -> NDArray[Any]:

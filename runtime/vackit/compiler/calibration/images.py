@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vackit.config.build import BuildConfig, CenterCrop, Dataset, ProcessOp
 from vackit.data.listing import list_images
-from vackit.data.npz import read_inputs
+from vackit.data.tokens import read_model_inputs
 from vackit.errors import CalibrationError, DataError
 from vackit.files import sha256_file
 from vackit.tensors import TensorSpec
@@ -59,7 +59,7 @@ class CalibrationSet:
                 f"process_ops make one input, the model has {len(self.inputs)}: "
                 f"{', '.join(spec.name for spec in self.inputs)}",
                 where=where,
-                hint="calibrate with npz files of input_0, input_1, ...: "
+                hint="calibrate with npz files of the inputs by name, or of input_0, input_1, ...: "
                 "dataset.sampler.suffix: npz",
             )
 
@@ -103,7 +103,7 @@ class CalibrationSet:
         return {spec.name: array[np.newaxis].astype(spec.dtype, copy=False)}
 
     def _from_npz(self, path: Path) -> Feeds:
-        arrays = read_inputs(path)
+        arrays = read_model_inputs(path, self.inputs)
         if len(arrays) != len(self.inputs):
             raise CalibrationError(
                 f"holds {len(arrays)} inputs, the model takes {len(self.inputs)}", where=path

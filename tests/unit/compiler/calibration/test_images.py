@@ -154,6 +154,23 @@ def test_calibration_set_takes_arrays_from_npz(make_config: MakeConfig, tmp_path
     }
 
 
+@pytest.mark.parametrize("count", [0, 6], ids=["named", "six"])
+def test_calibration_set_takes_token_tensors(
+    make_config: MakeConfig, tmp_path: Path, count: int
+) -> None:
+    inputs = tuple(TensorSpec(name, (None, 2), "int64") for name in ("input_ids", "input_mask"))
+    ids, mask, types = (np.array([row], np.int32) for row in ([7, 8], [1, 0], [0, 1]))
+    arrays = {"input_ids": ids, "input_mask": mask}
+    if count:
+        six = (ids, types, mask, mask, mask, mask)
+        arrays = {f"input_{index}": array for index, array in enumerate(six)}
+    ((_, feeds),) = _set(_npz_config(make_config, tmp_path / "npz", arrays), inputs)
+    assert {name: array.tolist() for name, array in feeds.items()} == {
+        "input_ids": [[7, 8]],
+        "input_mask": [[1, 0]],
+    }
+
+
 @pytest.mark.parametrize(
     ("arrays", "fact"),
     [

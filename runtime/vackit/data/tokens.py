@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of the token tensors that programs make goes to which input of a text model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from vackit.data.npz import read_inputs
+from vackit.tensors import TensorSpec
+
+# Names by which exporters call the inputs of text models
+_MASKS = ("attention_mask", "input_mask", "mask", "attn_mask")
+_TYPES = ("token_type_ids", "segment_ids", "token_type", "type_ids", "segments")
+_IDS = ("input_ids", "ids", "input_word_ids", "tokens", "input", "text")
+
+# Programs make this many tensors, however many of them a model takes
+_COUNTS = (3, 6)
+
+
+def read_model_inputs(path: Path, specs: Sequence[TensorSpec]) -> list[NDArray[Any]]:
+    """Return the arrays of an npz in the order of a model's inputs.
+
+    They have the inputs' names, or are ``input_0``, ``input_1``, ... in the model's order; for
+    a text model these may be the token tensors that programs make.
+
+    Raises:
+        DataError: As `read_inputs`.
+    """
+    names = [spec.name for spec in specs]
+    arrays = read_inputs(path, names)
+    if len(arrays) not in _COUNTS or not _is_text_model(specs):
+        return arrays
+    found = token_positions(arrays, names)
+    return [arrays[position] for position in found if position is not None]
+
+
+def _is_text_model(specs: Sequence[TensorSpec]) -> bool:
+    return len(specs) <= _COUNTS[0] and all(spec.dtype.startswith("int") for spec in specs)
+
+
+def token_positions(tensors: Sequence[NDArray[Any]], names: Sequence[str]) -> list[int | None]:
+    """Return for each input which of the token tensors it takes, None where there is none.
+
+    Programs pass token ids, token types and the mask, and as a card's compiler wants it the
+    mask, or zeros, three times more; or types and mask the other way around. The mask is the
+    one that starts with 1, types start with 0: the first token is never masked and always of
+    type 0. Where that does not tell, the second tensor has the types. A model's inputs are
+    told by their usual names; inputs of other names take the tensors in their order.
+
+    Args:
+        tensors: Of one sample, not empty.
+        names: Of the model's inputs.
+    """
+    found = _roles(tensors)
+    in_order = [index if index < len(tensors) else None for index in range(len(names))]
+    return [found.get(_role(name), other) for name, other in zip(names, in_order, strict=True)]
+
+
+def _role(name: str) -> str:
+    lower = name.lower()
+    for role, known in (("mask", _MASKS), ("types", _TYPES), ("ids", _IDS)):
+        if lower in known:
+            return role
+    return "mask" if "mask" in lower else "types" if "type" in lower or "segment" in lower else ""
+
+
+def _roles(tensors: Sequence[NDArray[Any]]) -> dict[str, int]:
+    if len(tensors) < _COUNTS[0]:
+        return dict(zip(("ids", "mask"), range(len(tensors)), strict=False))
+    first = [tensor.flat[0] for tensor in tensors]
+    masks = [index for index, value in enumerate(first) if index and value == 1]
+    types = [index for index, value in enumerate(first) if index and value == 0]
+    if not masks or not types:
+        return {"ids": 0, "types": 1, "mask": 2}
+    return {"ids": 0, "types": types[0], "mask": masks[0]}

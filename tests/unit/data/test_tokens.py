@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which token tensor goes to which input, and npz files that hold inputs by name."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vackit.data.npz import write_npz
+from vackit.data.tokens import read_model_inputs, token_positions
+from vackit.errors import DataError
+from vackit.tensors import TensorSpec
+
+IDS, TYPES, MASK = [[7, 8, 9]], [[0, 1, 1]], [[1, 1, 0]]
+NAMES = ("input_ids", "attention_mask", "token_type_ids")
+
+
+def specs(*names: str, dtype: str = "int64") -> list[TensorSpec]:
+    return [TensorSpec(name, (None, 3), dtype) for name in names]
+
+
+def file(folder: Path, arrays: dict[str, Any]) -> Path:
+    write_npz(folder / "a.npz", {name: np.array(each, np.int32) for name, each in arrays.items()})
+    return folder / "a.npz"
+
+
+def numbered(*arrays: Any) -> dict[str, Any]:
+    return {f"input_{index}": array for index, array in enumerate(arrays)}
+
+
+@pytest.mark.parametrize(
+    ("given", "positions"),
+    [((IDS, TYPES, MASK), [0, 2, 1]), ((IDS, MASK, TYPES), [0, 1, 2]),
+     ((IDS, TYPES, TYPES, MASK), [0, 3, 1]), ((IDS, MASK), [0, 1, None])],
+    ids=["mask third", "mask second", "mask fourth", "no types"],
+)  # fmt: skip
+def test_token_positions_follow_names_and_values(given: Any, positions: Any) -> None:
+    assert token_positions([np.array(each) for each in given], NAMES) == positions
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [numbered(IDS, MASK, TYPES), numbered(IDS, TYPES, MASK, MASK, MASK, MASK),
+     {"extra": IDS, **dict(zip(NAMES, (IDS, MASK, TYPES), strict=True))}],
+    ids=["three", "six", "named"],
+)  # fmt: skip
+def test_read_model_inputs_takes_what_programs_and_exporters_write(
+    tmp_path: Path, arrays: dict[str, Any]
+) -> None:
+    found = read_model_inputs(file(tmp_path, arrays), specs(*NAMES))
+    assert [array.tolist() for array in found] == [IDS, MASK, TYPES]
+
+
+def test_read_model_inputs_of_other_models_keep_their_order(tmp_path: Path) -> None:
+    path = file(tmp_path, numbered(IDS, TYPES, MASK))
+    found = read_model_inputs(path, specs(*NAMES, dtype="float32"))
+    assert [array.tolist() for array in found] == [IDS, TYPES, MASK]
+    assert len(read_model_inputs(path, specs("a", "b", "c", "d"))) == 3
+
+
+def test_read_model_inputs_names_what_is_missing_or_broken(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no array named 'input_0' \(arrays: 'input_ids'\)"):
+        read_model_inputs(file(tmp_path, {"input_ids": IDS}), specs(*NAMES))
+    write_npz(tmp_path / "b.npz", {"x": np.array([np.nan])})
+    with pytest.raises(DataError, match=r"array 'x' holds NaN or infinity"):
+        read_model_inputs(tmp_path / "b.npz", specs("x", dtype="float32"))
