@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vackit.devices.base import Program
+from vackit.errors import StreamError
 from vackit.stream.operators import Tensors
 
 
@@ -54,12 +55,11 @@ class ModelOperator:
 
         Raises:
             DeviceExecutionError: The device failed.
+            StreamError: A sample's tensors are not one per input, each of one sample.
         """
-        if self.program.max_batch == 1:
+        if self.program.max_batch == 1 or len(batch) == 1:
             # its outputs may have no batch axis that a joint result could be cut along
-            return [self._infer(tensors) for tensors in batch]
-        if len(batch) == 1:
-            return [self._infer(batch[0])]
+            return [self._infer(self._checked(tensors)) for tensors in batch]
         if self._varies and len({_shapes(tensors) for tensors in batch}) > 1:
             # those of one size side by side go together
             parts = [list(part) for _, part in groupby(batch, _shapes)]
@@ -91,6 +91,21 @@ class ModelOperator:
         if [part.__array_interface__["data"][0] for part in parts] == places.tolist():
             return room
         return np.concatenate(parts, out=room)
+
+    def _checked(self, tensors: Tensors) -> Tensors:
+        """Return one sample's tensors; what a device would not notice is refused.
+
+        In a batch they cannot be joined to the others', and come here by themselves.
+        """
+        specs = self.program.inputs
+        made = len(tensors) if isinstance(tensors, list | tuple) else type(tensors).__name__
+        if made != len(specs):
+            takes = f"{len(specs)} arrays ({', '.join(map(str, specs))})"
+            raise StreamError(f"the model takes {takes}, its operator made {made}")
+        for spec, array in zip(specs, tensors, strict=True):
+            if spec.shape[:1] == (None,) and len(array) != 1:
+                raise StreamError(f"input {spec} takes one sample, got shape {array.shape}")
+        return tensors
 
     def _infer(self, tensors: Tensors) -> Tensors:
         results = self.program.infer(dict(zip(self._inputs, tensors, strict=True)))

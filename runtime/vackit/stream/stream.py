@@ -180,7 +180,7 @@ def _work(graph: Graph, batcher: Batcher) -> None:
                     room = rooms[len(ready)] if rooms else None
                     tensors = prepared(graph.prepare, request.sample, request.params, room)
                 ready.append((request, tensors))
-            except Exception as error:  # the caller's, whatever it is
+            except BaseException as error:  # the caller's, whatever it is: `sys.exit` too
                 request.future.set_exception(error)
         if ready:
             _execute(graph, ready)
