@@ -36,7 +36,7 @@ def as_float16(value: float) -> float:
     return rounded
 
 
-def load_vdsp_params(path: Path, *, lenient: bool = False) -> VdspParams:
+def load_vdsp_params(path: str | Path, *, lenient: bool = False) -> VdspParams:
     """Read a vdsp_params JSON of any generation; what is odd but clear is logged.
 
     Args:
@@ -48,7 +48,7 @@ def load_vdsp_params(path: Path, *, lenient: bool = False) -> VdspParams:
     Raises:
         ConfigError: With everything that is wrong in the file.
     """
-    params, notes = check_vdsp_params(path, lenient=lenient)
+    params, notes = check_vdsp_params(Path(path), lenient=lenient)
     for note in notes:
         _log.warning("%s", note)
     return params

@@ -17,21 +17,22 @@ from vackit.data.image_header import check_header
 from vackit.errors import DataError
 
 
-def decode_rgb(path: Path) -> NDArray[np.uint8]:
+def decode_rgb(path: str | Path) -> NDArray[np.uint8]:
     """Return the image as RGB, uint8, shape (H, W, 3), contiguous.
 
     Raises:
         DataError: The file cannot be read, is empty, cut off, too large or no image.
     """
-    return np.asarray(cv2.cvtColor(decode_bgr(path), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return np.asarray(cv2.cvtColor(decode_bgr(Path(path)), cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
-def decode_gray(path: Path) -> NDArray[np.uint8]:
+def decode_gray(path: str | Path) -> NDArray[np.uint8]:
     """Return the image as luma, uint8, shape (H, W), contiguous.
 
     Raises:
         DataError: As `decode_rgb`.
     """
+    path = Path(path)
     return decode_bytes(read_file(path), path, cv2.IMREAD_GRAYSCALE)
 
 

@@ -51,6 +51,11 @@ def notes_of(folder: Path, data: Any) -> list[str]:
     ]
 
 
+def test_load_vdsp_params_takes_a_path_as_text() -> None:
+    path = VALID / "vdsp_a.json"
+    assert load_vdsp_params(str(path)) == load_vdsp_params(path)
+
+
 def test_load_vdsp_params_reads_generation_a() -> None:
     assert load_vdsp_params(VALID / "vdsp_a.json") == VdspParams(
         op_type=CROP,

@@ -34,6 +34,7 @@ def test_decode_rgb_returns_rgb_in_that_order(tmp_path: Path, picture: NDArray[n
     decoded = decode_rgb(path)
     assert np.array_equal(decoded, picture)
     assert decoded.flags.c_contiguous
+    assert np.array_equal(decode_rgb(str(path)), picture)
 
 
 def test_decode_rgb_goes_by_content_not_by_suffix(
@@ -65,6 +66,7 @@ def test_decode_rgb_planes_reuses_an_array_of_the_same_size_only(
 def test_decode_gray_returns_one_plane(tmp_path: Path, picture: NDArray[np.uint8]) -> None:
     path = save(tmp_path / "a.png", Image.fromarray(picture[..., 0]))
     assert np.array_equal(decode_gray(path), picture[..., 0])
+    assert np.array_equal(decode_gray(str(path)), picture[..., 0])
 
 
 def test_decode_rgb_repeats_gray(tmp_path: Path, picture: NDArray[np.uint8]) -> None:
