@@ -78,3 +78,15 @@ def example_sizes(value: onnx.ValueInfoProto, number: int) -> Sizes:
         varying = [axis for axis, (low, high) in enumerate(ends) if low != high]
         return tuple(pair[axis in varying[1::2]] for axis, pair in enumerate(ends))
     return tuple(pair[number % 3 == 0] for pair in ends)
+
+
+def uneven_sizes(value: onnx.ValueInfoProto, number: int = 0) -> Sizes:
+    """Return sizes inside an input's range that few strides divide: the largest less one.
+
+    Not every model takes them. ``number`` is there for what also takes `example_sizes`.
+    """
+    bounds = range_of(value)
+    sizes = example_sizes(value, number if bounds is None else 0)
+    if bounds is None:
+        return sizes
+    return tuple(max(low, size - 1) for low, size in zip(bounds[0], sizes, strict=True))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run float models in ONNX Runtime while compiling: to check and to calibrate them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from vackit.compiler.dynamic import example_sizes
+from vackit.compiler.dynamic import Sizes, example_sizes
 from vackit.compiler.memory import give_back
 from vackit.errors import ModelError
 
@@ -60,17 +60,22 @@ def run(session: ort.InferenceSession, feeds: Mapping[str, NDArray[Any]], where:
         raise ModelError(f"ONNX Runtime cannot run it: {_words(error)}", where=where) from error
 
 
-def random_feeds(graph: onnx.GraphProto, batch: int, seed: int) -> Arrays:
+def random_feeds(
+    graph: onnx.GraphProto,
+    batch: int,
+    seed: int,
+    sizes_of: Callable[[onnx.ValueInfoProto, int], Sizes] = example_sizes,
+) -> Arrays:
     """Return one random array per input: normal floats, zeros and ones for the rest.
 
     Axis 0 gets ``batch`` where it is symbolic or 1. Inputs that vary get sizes of their
-    range, the largest for seed 0 (`example_sizes`); every other symbolic axis is 1.
+    range, the largest for seed 0, as ``sizes_of`` says; every other symbolic axis is 1.
     """
     rng = np.random.default_rng(seed)
     feeds = {}
     for value in graph.input:
         tensor = value.type.tensor_type
-        sizes = list(example_sizes(value, seed))
+        sizes = list(sizes_of(value, seed))
         if sizes and sizes[0] == 1:
             sizes[0] = batch
         dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replace what exporters compute from Shape nodes by constants."""
 
+import contextlib
 from typing import ClassVar
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from vackit.compiler.dynamic import is_dynamic
+from vackit.compiler.dynamic import is_dynamic, uneven_sizes
 from vackit.compiler.graph import (
     add_constant,
     attribute,
@@ -19,6 +20,7 @@ from vackit.compiler.graph import (
 )
 from vackit.compiler.passes.base import Pass
 from vackit.compiler.running import open_session, random_feeds, run
+from vackit.errors import ModelError
 
 _ARITHMETIC = frozenset(
     {
@@ -85,7 +87,8 @@ def _shape_values(graph: onnx.GraphProto) -> set[str]:
 def _runs(model: onnx.ModelProto, names: list[str]) -> list[dict[str, Values]]:
     """Return the values of ``names`` for batches of two and three, or of the fixed batch.
 
-    Where sizes vary too, for examples of those.
+    Where sizes vary too, for examples of those; among them sizes that strides do not divide,
+    where the model takes such: there it may pad what it does not pad at the others.
     """
     exposed = copy_model(model)
     for name in names:
@@ -93,12 +96,17 @@ def _runs(model: onnx.ModelProto, names: list[str]) -> list[dict[str, Values]]:
     session = open_session(onnx.shape_inference.infer_shapes(exposed), "fold_shapes")
     is_free = any(isinstance((shape_of(v) or (0,))[0], str) for v in model.graph.input)
     sizes = range(3) if is_dynamic(model.graph) else (0,)
-    results = []
-    for size in sizes:
-        for batch in (2, 3) if is_free else (1,):
-            outputs = run(session, random_feeds(model.graph, batch, size), "fold_shapes")
-            results.append({name: outputs[name] for name in names})
-    return results
+    feeds = [
+        random_feeds(model.graph, batch, size)
+        for size in sizes
+        for batch in ((2, 3) if is_free else (1,))
+    ]
+    results = [run(session, one, "fold_shapes") for one in feeds]
+    if is_dynamic(model.graph):
+        with contextlib.suppress(ModelError):
+            uneven = random_feeds(model.graph, 1, 0, uneven_sizes)
+            results.append(run(session, uneven, "fold_shapes"))
+    return [{name: result[name] for name in names} for result in results]
 
 
 def _same(values: list[Values]) -> bool:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from vackit.compiler.batch import free_batch
+from vackit.compiler.dynamic import set_range
 from vackit.compiler.graph import copy_model
 from vackit.compiler.passes.fold_shapes import FoldShapes
 from vackit.compiler.passes.remove_dead import RemoveDead
@@ -46,3 +47,21 @@ def test_fold_shapes_changes_nothing_without_shapes() -> None:
     b = GraphBuilder(13)
     model = b.model({"input": ["N", 1]}, {"output": (b.node("Relu", ["input"]), ["N", 1])})
     assert FoldShapes().apply(model) == 0
+
+
+@pytest.mark.parametrize("takes_odd", [True, False], ids=["odd sizes", "even sizes alone"])
+def test_fold_shapes_keeps_pads_of_sizes_between_the_ends(takes_odd: bool) -> None:
+    b = GraphBuilder(13)
+    width = b.node("Gather", [b.node("Shape", ["input"]), b.constant([1])], axis=0)
+    even = b.node("Mul", [b.node("Div", [width, b.constant([2])]), b.constant([2])])
+    pads = b.node("Concat", [b.constant([0, 0, 0]), b.node("Sub", [width, even])], axis=0)
+    x = "input"
+    if not takes_odd:
+        pairs = b.node("Reshape", [x, b.constant([0, -1, 2])])
+        x = b.node("Reshape", [pairs, b.constant([0, -1])])
+    model = b.model({"input": ["N", 4]}, {"output": (b.node("Pad", [x, pads]), ["N", "padded"])})
+    set_range(model.graph.input[0], (1, 4), (1, 8))
+    assert FoldShapes().apply(model) == (0 if takes_odd else 1)
+    image = np.ones((1, 7 if takes_odd else 6), np.float32)
+    (output,) = open_session(model, "test").run(None, {"input": image})
+    assert output.shape == (1, 8 if takes_odd else 6)
