@@ -105,23 +105,27 @@ def read_image_input(path: Path) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image)
 
 
-def read_inputs(path: Path, names: Sequence[str] = ()) -> list[NDArray[Any]]:
-    """Return the arrays of an npz that a model takes; those of other names are left.
-
-    Args:
-        path: The file.
-        names: Of the model's inputs. Where the file has them all, they are what is returned.
-            Otherwise, or without names, it is ``input_0``, ``input_1``, ... without gaps.
+def read_inputs(path: Path) -> list[NDArray[Any]]:
+    """Return ``input_0``, ``input_1``, ... of an npz, without gaps; other names are left.
 
     Raises:
         DataError: As `read_npz`, an input is missing, or one holds NaN or infinity.
     """
-    arrays = read_npz(path)
-    if not names or not all(name in arrays for name in names):
-        return numbered_arrays(arrays, "input", path)
-    for name in names:
-        _check_numbers(arrays[name], name, path)
-    return [arrays[name] for name in names]
+    return numbered_arrays(read_npz(path), "input", path)
+
+
+def named_arrays(
+    arrays: Mapping[str, NDArray[Any]], names: Sequence[str], path: Path
+) -> list[NDArray[Any]]:
+    """Return the arrays of these names, in their order; none where not all of them are there.
+
+    Raises:
+        DataError: One holds NaN or infinity.
+    """
+    found = [arrays[name] for name in names] if all(name in arrays for name in names) else []
+    for name, array in zip(names, found, strict=False):
+        _check_numbers(array, name, path)
+    return found
 
 
 def numbered_arrays(arrays: Mapping[str, NDArray[Any]], kind: str, path: Path) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from vackit.data.npz import read_inputs
+from vackit.data.npz import named_arrays, numbered_arrays, read_npz
 from vackit.tensors import TensorSpec
 
 # Names by which exporters call the inputs of text models
@@ -23,17 +23,22 @@ def read_model_inputs(path: Path, specs: Sequence[TensorSpec]) -> list[NDArray[A
     """Return the arrays of an npz in the order of a model's inputs.
 
     They have the inputs' names, or are ``input_0``, ``input_1``, ... in the model's order; for
-    a text model these may be the token tensors that programs make.
+    a text model these may be the token tensors that programs make, where their first numbers
+    tell which is which.
 
     Raises:
-        DataError: As `read_inputs`.
+        DataError: As `named_arrays` and `numbered_arrays`.
     """
     names = [spec.name for spec in specs]
-    arrays = read_inputs(path, names)
-    if len(arrays) not in _COUNTS or not _is_text_model(specs):
-        return arrays
-    found = token_positions(arrays, names)
-    return [arrays[position] for position in found if position is not None]
+    arrays = read_npz(path)
+    if named := named_arrays(arrays, names, path):
+        return named
+    numbered = numbered_arrays(arrays, "input", path)
+    in_order = len(numbered) == len(specs) and not _told(numbered)
+    if len(numbered) not in _COUNTS or in_order or not _is_text_model(specs):
+        return numbered
+    found = token_positions(numbered, names)
+    return [numbered[position] for position in found if position is not None]
 
 
 def _is_text_model(specs: Sequence[TensorSpec]) -> bool:
@@ -50,7 +55,7 @@ def token_positions(tensors: Sequence[NDArray[Any]], names: Sequence[str]) -> li
     told by their usual names; inputs of other names take the tensors in their order.
 
     Args:
-        tensors: Of one sample, not empty.
+        tensors: Of one sample.
         names: Of the model's inputs.
     """
     found = _roles(tensors)
@@ -69,9 +74,12 @@ def _role(name: str) -> str:
 def _roles(tensors: Sequence[NDArray[Any]]) -> dict[str, int]:
     if len(tensors) < _COUNTS[0]:
         return dict(zip(("ids", "mask"), range(len(tensors)), strict=False))
-    first = [tensor.flat[0] for tensor in tensors]
+    return _told(tensors) or {"ids": 0, "types": 1, "mask": 2}
+
+
+def _told(tensors: Sequence[NDArray[Any]]) -> dict[str, int]:
+    """Return what the tensors' first numbers tell of them; empty where they do not."""
+    first = [tensor.flat[0] if tensor.size else None for tensor in tensors]
     masks = [index for index, value in enumerate(first) if index and value == 1]
     types = [index for index, value in enumerate(first) if index and value == 0]
-    if not masks or not types:
-        return {"ids": 0, "types": 1, "mask": 2}
-    return {"ids": 0, "types": types[0], "mask": masks[0]}
+    return {"ids": 0, "types": types[0], "mask": masks[0]} if masks and types else {}

@@ -52,6 +52,21 @@ def test_read_model_inputs_takes_what_programs_and_exporters_write(
     assert [array.tolist() for array in found] == [IDS, MASK, TYPES]
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["named", "numbered"])
+def test_read_model_inputs_keep_their_order_where_padding_comes_first(
+    tmp_path: Path, named: bool
+) -> None:
+    given = ([[0, 7, 8]], [[0, 1, 1]], [[int(named), 0, 0]])
+    arrays = dict(zip(NAMES, given, strict=True)) if named else numbered(*given)
+    found = read_model_inputs(file(tmp_path, arrays), specs(*NAMES))
+    assert [array.tolist() for array in found] == list(given)
+
+
+def test_read_model_inputs_take_empty_arrays_as_they_are(tmp_path: Path) -> None:
+    found = read_model_inputs(file(tmp_path, numbered([], [], [])), specs(*NAMES))
+    assert [array.shape for array in found] == [(0,)] * 3
+
+
 def test_read_model_inputs_of_other_models_keep_their_order(tmp_path: Path) -> None:
     path = file(tmp_path, numbered(IDS, TYPES, MASK))
     found = read_model_inputs(path, specs(*NAMES, dtype="float32"))
