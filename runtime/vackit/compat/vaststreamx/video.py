@@ -72,17 +72,31 @@ class VideoCapture:
         use_hardware: bool = True,
     ) -> None:
         CaptureMode(mode)
+        self._uri = uri
         self._capture = _open(uri)
         self._codec = _codec_name(self._capture)
+        self._has_begun = False
 
     def read(self) -> tuple[bool, Image | None, FrameAttr]:
-        """Return whether there was a frame, the frame, and what is known of it."""
+        """Return whether there was a frame, the frame, and what is known of it.
+
+        Raises:
+            DataError: OpenCV decodes none of the frames that the file says it has.
+        """
         done, frame = self._capture.read()
         attr = FrameAttr(self._capture.get(cv2.CAP_PROP_FPS), self._codec)
         if not done:
+            self._check_begun()
             return False, None, attr
+        self._has_begun = True
         attr.frame_pts = attr.frame_dts = int(self._capture.get(cv2.CAP_PROP_POS_MSEC))
         return True, nv12_image(np.asarray(frame, np.uint8)), attr
+
+    def _check_begun(self) -> None:
+        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        if not self._has_begun and count > 0:
+            message = f"OpenCV's build decodes none of the {count} frames ({self._codec})"
+            raise DataError(message, where=self._uri)
 
     def release(self) -> None:
         """Close the video."""

@@ -155,6 +155,22 @@ def test_media_source_reads_the_packets_of_any_video(video: str) -> None:
     assert packets[0][0].size > packets[6][0].size == 0
 
 
+def test_video_capture_does_not_pass_for_empty_what_opencv_cannot_decode(
+    video: str, tmp_path: Path
+) -> None:
+    data = bytearray(Path(video).read_bytes())
+    start = data.index(b"mdat") + 4
+    end = start - 8 + int.from_bytes(data[start - 8 : start - 4], "big")
+    data[start:end] = bytes(end - start)  # six frames of no codec
+    broken = tmp_path / "a.mp4"
+    broken.write_bytes(data)
+    capture = vsx.VideoCapture(str(broken))
+    with pytest.raises(DataError, match=r"a\.mp4: OpenCV's build decodes none of the 6 frames \("):
+        capture.read()
+    capture.release()
+    assert capture.read()[0] is False
+
+
 def test_video_explains_what_is_wrong(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     text = tmp_path / "a.txt"
     text.write_text("no video")
