@@ -11,10 +11,10 @@ import onnx.inliner
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto
 
+from vackit.compiler.float32 import to_float32
 from vackit.compiler.graph import opset_of
 from vackit.compiler.model_checks import (
     all_tensors,
-    refuse_other_floats,
     refuse_quantized,
     refuse_unknown_operators,
 )
@@ -44,12 +44,11 @@ def read_model(config: BuildConfig) -> onnx.ModelProto:
     """Return the model that ``frontend.checkpoint`` names, its weights inside.
 
     Initializers that old exporters also list as inputs are inputs no longer; functions are
-    inlined; every node has a name.
+    inlined; every node has a name; other floating precisions become float32.
 
     Raises:
         ModelError: The frontend's type is not ``onnx``, no checkpoint is named, or the file
-            is missing, empty, damaged, older than opset 3, not float32, or its weights lie
-            elsewhere.
+            is missing, empty, damaged, older than opset 3, or its weights lie elsewhere.
         UnsupportedOpError: A node has no form in the opsets that ONNX Runtime runs, is of an
             unknown domain, or is quantized already where ``backend.dtype`` is ``int8``.
     """
@@ -69,7 +68,7 @@ def read_model(config: BuildConfig) -> onnx.ModelProto:
             hint="--set frontend.checkpoint=model.onnx",
         )
     model = read_onnx(config.frontend.checkpoint)
-    refuse_other_floats(model.graph, config.frontend.checkpoint)
+    to_float32(model, config.frontend.checkpoint)
     if config.backend.dtype == "int8":
         refuse_quantized(model.graph, config.frontend.checkpoint)
     return model

@@ -5,48 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
-from onnx import TensorProto
 
 from vackit.compiler.graph import subgraphs
-from vackit.errors import ModelError, UnsupportedOpError
+from vackit.errors import UnsupportedOpError
 
-# computing in these is left to the devices; the compiler's checks and calibration are float32
-_OTHER_FLOATS = {
-    TensorProto.BFLOAT16: "bfloat16",
-    TensorProto.DOUBLE: "float64",
-    TensorProto.FLOAT16: "float16",
-}
 # domains of the operators that ONNX Runtime brings along
 _DOMAINS = ("ai.onnx", "com.microsoft", "com.ms")
 _QUANTIZED = (
     *("ConvInteger", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger"),
     *("QLinear", "QuantizeLinear"),
 )
-
-
-def refuse_other_floats(graph: onnx.GraphProto, path: Path) -> None:
-    """Refuse inputs, outputs and weights of another precision than float32.
-
-    Float64 constants of shape arithmetic are none of these.
-
-    Raises:
-        ModelError: Names the first of them and its dtype.
-    """
-    signature = [(v.name, v.type.tensor_type.elem_type) for v in (*graph.input, *graph.output)]
-    weights = [
-        (tensor.name, tensor.data_type)
-        for tensor in all_tensors(graph)
-        if tensor.data_type != TensorProto.DOUBLE or len(tensor.dims) > 1
-    ]
-    for name, dtype in (*signature, *weights):
-        if dtype in _OTHER_FLOATS:
-            found = _OTHER_FLOATS[dtype]
-            hint = "export the model in float32"
-            raise ModelError(
-                f"'{name}' is {found}; the compiler starts from float32",
-                where=path,
-                hint=hint + (" and set backend.dtype to fp16" if found == "float16" else ""),
-            )
 
 
 def refuse_unknown_operators(graph: onnx.GraphProto, path: Path) -> None:

@@ -59,17 +59,6 @@ def test_read_model_asks_for_a_checkpoint_when_none_is_named(make_config: MakeCo
         read_model(make_config(None))
 
 
-def test_read_model_refuses_float16(make_config: MakeConfig) -> None:
-    model = tiny_models.conv()
-    weight = numpy_helper.to_array(model.graph.initializer[0]).astype(np.float16)
-    stored = numpy_helper.from_array(weight, "half")
-    cast = helper.make_node("Cast", ["half"], [model.graph.initializer[0].name], to=1)
-    model.graph.initializer[0].CopyFrom(stored)
-    model.graph.node.insert(0, cast)
-    with pytest.raises(ModelError, match="'half' is float16"):
-        read_model(make_config(model))
-
-
 @pytest.mark.parametrize(
     ("content", "fact"),
     [

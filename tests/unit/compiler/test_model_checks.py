@@ -7,47 +7,18 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
 from vackit.compiler.frontend import read_model, read_onnx
 from vackit.compiler.graph import opset_of
-from vackit.compiler.model_checks import refuse_other_floats
 from vackit.compiler.new_opset import lower_new_opset, newest_opset
 from vackit.compiler.running import open_session
 from vackit.config.build import BuildConfig
-from vackit.errors import ModelError, UnsupportedOpError
+from vackit.errors import UnsupportedOpError
 from vackit.testing import tiny_models
 from vackit.testing.tiny_models import Builder
 
 MakeConfig = Callable[..., BuildConfig]
-
-
-@pytest.mark.parametrize(
-    ("dtype", "name"),
-    [
-        (TensorProto.FLOAT16, "float16"),
-        (TensorProto.BFLOAT16, "bfloat16"),
-        (TensorProto.DOUBLE, "float64"),
-    ],
-    ids=["float16", "bfloat16", "float64"],
-)
-def test_read_model_names_inputs_of_another_precision(
-    make_config: MakeConfig, dtype: int, name: str
-) -> None:
-    model = tiny_models.conv()
-    model.graph.input[0].type.tensor_type.elem_type = dtype
-    with pytest.raises(ModelError, match=f"'input' is {name}; the compiler starts from float32"):
-        read_model(make_config(model))
-
-
-def test_refuse_other_floats_names_float64_weights_but_not_single_numbers() -> None:
-    model = tiny_models.conv()
-    model.graph.initializer.append(numpy_helper.from_array(np.array([2.0]), "number"))
-    refuse_other_floats(model.graph, Path("m.onnx"))
-    weight = model.graph.initializer[0]
-    weight.CopyFrom(numpy_helper.from_array(np.ones(weight.dims), weight.name))
-    with pytest.raises(ModelError, match=f"'{weight.name}' is float64"):
-        refuse_other_floats(model.graph, Path("m.onnx"))
 
 
 def _quantized() -> onnx.ModelProto:
