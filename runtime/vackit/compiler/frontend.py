@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read the user's ONNX file into a checked model. Reads ``frontend.checkpoint``."""
 
+import logging
 import math
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from vackit.compiler.new_opset import lower_new_opset
 from vackit.compiler.old_opset import raise_old_opset
 from vackit.config.build import BuildConfig
 from vackit.errors import ModelError
+
+logger = logging.getLogger(__name__)
 
 OLDEST_OPSET = 3
 # a protobuf message ends at 2 GB, and so does a model that is handed over in memory
@@ -47,30 +50,32 @@ def read_model(config: BuildConfig) -> onnx.ModelProto:
     inlined; every node has a name; other floating precisions become float32.
 
     Raises:
-        ModelError: The frontend's type is not ``onnx``, no checkpoint is named, or the file
+        ModelError: Neither frontend nor file is of ONNX, no checkpoint is named, or the file
             is missing, empty, damaged, older than opset 3, or its weights lie elsewhere.
         UnsupportedOpError: A node has no form in the opsets that ONNX Runtime runs, is of an
             unknown domain, or is quantized already where ``backend.dtype`` is ``int8``.
     """
     where = config.source or config.name
-    kind = config.frontend.type.lower()
-    if kind != "onnx":
-        advice = _EXPORTERS.get(kind, "export it to ONNX")
-        raise ModelError(
-            f"frontend.type is '{config.frontend.type}'; this compiler reads onnx",
-            where=where,
-            hint=f"{advice}, then set frontend.type to onnx",
-        )
-    if config.frontend.checkpoint is None:
+    kind, checkpoint = config.frontend.type, config.frontend.checkpoint
+    if kind.lower() != "onnx":
+        if checkpoint is None or checkpoint.suffix.lower() != ".onnx":
+            advice = _EXPORTERS.get(kind.lower(), "export it to ONNX")
+            raise ModelError(
+                f"frontend.type is '{kind}'; this compiler reads onnx",
+                where=where,
+                hint=f"{advice}, then set frontend.type to onnx",
+            )
+        logger.warning("%s: frontend.type is '%s', taken as onnx as %s is", where, kind, checkpoint)
+    if checkpoint is None:
         raise ModelError(
             "frontend.checkpoint names no model",
             where=where,
             hint="--set frontend.checkpoint=model.onnx",
         )
-    model = read_onnx(config.frontend.checkpoint)
-    to_float32(model, config.frontend.checkpoint)
+    model = read_onnx(checkpoint)
+    to_float32(model, checkpoint)
     if config.backend.dtype == "int8":
-        refuse_quantized(model.graph, config.frontend.checkpoint)
+        refuse_quantized(model.graph, checkpoint)
     return model
 
 
@@ -124,14 +129,25 @@ def _check(model: onnx.ModelProto, path: Path) -> None:
             where=path,
             hint="export it again with a newer opset, 13 for instance",
         )
+    # exporters leave out shapes of outputs that they do not know; only the checker asks for them
+    unknown = [value.type.tensor_type for value in model.graph.output if _has_no_shape(value)]
+    for tensor_type in unknown:
+        tensor_type.shape.SetInParent()
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError) as error:
         fact = next((line for line in str(error).splitlines() if line.strip()), "no reason given")
         raise ModelError(f"not a model by ONNX's own checker: {fact}", where=path) from error
+    for tensor_type in unknown:
+        tensor_type.ClearField("shape")
     for value in (*model.graph.input, *model.graph.output):
         if value.type.WhichOneof("value") != "tensor_type":
             raise ModelError(f"'{value.name}' is not a tensor", where=path)
+
+
+def _has_no_shape(value: onnx.ValueInfoProto) -> bool:
+    is_tensor = value.type.WhichOneof("value") == "tensor_type"
+    return is_tensor and not value.type.tensor_type.HasField("shape")
 
 
 def _load_external_data(model: onnx.ModelProto, path: Path) -> None:

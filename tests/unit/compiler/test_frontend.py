@@ -54,6 +54,25 @@ def test_read_model_says_how_to_export_when_the_type_is_not_onnx(
     assert advice in caught.value.hint
 
 
+def test_read_model_believes_the_suffix_of_an_onnx_file(
+    make_config: MakeConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = make_config(tiny_models.conv())
+    config = dataclasses.replace(
+        config, frontend=dataclasses.replace(config.frontend, type="pytorch")
+    )
+    assert read_model(config).graph.node[0].op_type == "Conv"
+    assert "frontend.type is 'pytorch', taken as onnx as " in caplog.text
+
+
+def test_read_onnx_takes_outputs_of_unknown_shape(tmp_path: Path) -> None:
+    model = tiny_models.conv()
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    onnx.save(model, tmp_path / "m.onnx")
+    output = read_onnx(tmp_path / "m.onnx").graph.output[0]
+    assert not output.type.tensor_type.HasField("shape")
+
+
 def test_read_model_asks_for_a_checkpoint_when_none_is_named(make_config: MakeConfig) -> None:
     with pytest.raises(ModelError, match="names no model"):
         read_model(make_config(None))
