@@ -20,7 +20,7 @@ _OP_TYPES = {
     303: "FUSION_OP_RGB_LETTERBOX_CVTCOLOR_NORM_TENSOR",
     20001: "BERT_EMBEDDING_OP",
 }
-_WORDS: dict[str, dict[Any, str]] = {
+WORDS: dict[str, dict[Any, str]] = {
     "iimage_format": {
         5000: "RGB_PLANAR",
         5001: "BGR_PLANAR",
@@ -136,7 +136,7 @@ class FlatParams:
     def _word(self, name: str, default: str) -> Any:
         value = self._get(name, default)
         text = str(value).removeprefix("COLOR_SPACE_").removeprefix("COLOR_")
-        return _WORDS[name].get(value, text)
+        return WORDS[name].get(value, text)
 
     def _half(self, name: str, default: int) -> float:
         bits = self._get(name, default)

@@ -18,7 +18,7 @@ from vackit.config.vdsp import (
     load_vdsp_params,
     to_json,
 )
-from vackit.config.vdsp_flat import _WORDS
+from vackit.config.vdsp_flat import WORDS
 from vackit.errors import ConfigError
 
 VALID = Path(__file__).resolve().parents[2] / "examples" / "valid"
@@ -138,7 +138,7 @@ def test_generation_a_without_a_crop_takes_its_output_size(tmp_path: Path) -> No
     assert params.std == (1.0, 1.0, 1.0)
 
 
-@pytest.mark.parametrize(("field", "words"), _WORDS.items(), ids=list(_WORDS))
+@pytest.mark.parametrize(("field", "words"), WORDS.items(), ids=list(WORDS))
 def test_generations_a_and_b_have_the_same_words(
     field: str, words: dict[int, str], tmp_path: Path
 ) -> None:
@@ -303,6 +303,42 @@ def test_a_programs_params_are_read_leniently(
         "OpConfig.ColorCvtCode: not given: taken as NO_CHANGE",
         "OpConfig.CropX: a crop of 8 at 1 reaches beyond the resized 8",
     ]
+
+
+def test_a_lenient_reading_knows_numbers_and_words_of_2023_and_zero_sizes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger="vackit")
+    config = {"IimageFormat": 5003, "IimageWidthPitch": 0, **SIZES_OF_8, "CropX": 0, "CropY": 0,
+              "CropWidth": 0, "CropHeight": 0, "ResizeType": 1, "ColorCvtCode": "COLOR_BGR2RGB",
+              "ColorSpace": "COLOR_SPACE_BT709", "EdgePaddingType": 0, "NormaType": 6}  # fmt: skip
+    path = write(tmp_path, {"OpType": CROP, "OpConfig": config})
+    with pytest.raises(ConfigError):
+        load_vdsp_params(path)
+    plain = {"IimageFormat": "BGR888", **SIZES_OF_8, "CropX": 0, "CropY": 0, "NormaType": "DIV255",
+             "ResizeType": "BILINEAR_CV", "ColorCvtCode": "BGR2RGB", "ColorSpace": "BT709"}  # fmt: skip
+    params = load_vdsp_params(path, lenient=True)
+    wanted = load_vdsp_params(write(tmp_path, {"OpType": CROP, "OpConfig": plain}))
+    assert params == wanted
+    told = [record.getMessage().partition("OpConfig.")[2] for record in caplog.records]
+    assert "CropWidth: 0: as if it were not given" in told
+    assert "ColorSpace: taken as BT709" in told
+
+
+def test_a_lenient_reading_of_nv12_knows_its_color_codes(tmp_path: Path) -> None:
+    op_type = "FUSION_OP_YUV_NV12_CVTCOLOR_RESIZE_NORM_TENSOR"
+    config = {"IimageFormat": 0, "ColorCvtCode": 1, "NormaType": 6}
+    params = load_vdsp_params(
+        write(tmp_path, {"OpType": op_type, "OpConfig": config}), lenient=True
+    )
+    assert (params.image_format, params.color_cvt_code) == ("YUV_NV12", "YUV2BGR_NV12")
+
+
+@pytest.mark.parametrize("value", [True, 77, "COLOR_", [3]], ids=str)
+def test_a_lenient_reading_refuses_what_is_no_color_code(value: Any, tmp_path: Path) -> None:
+    path = write(tmp_path, current(**SIZES_OF_8, CropX=0, CropY=0, ColorCvtCode=value))
+    with pytest.raises(ConfigError, match="ColorCvtCode: .* is not one of the allowed values"):
+        load_vdsp_params(path, lenient=True)
 
 
 def test_a_lenient_reading_of_nv12_converts_to_rgb(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ _ENUMS: dict[str, type[PublishedEnum]] = {
     "EDGE_PADDING_TYPE": ImagePaddingType,
 }
 # what their members' names start with, and files leave out
-_PREFIX = re.compile("^(COLOR_SPACE|FLIP_TYPE|WARP_AFFINE_MODE|(EDGE_)?PADDING_TYPE)_")
+_PREFIX = re.compile("^(COLOR_SPACE|COLOR|FLIP_TYPE|WARP_AFFINE_MODE|(EDGE_)?PADDING_TYPE)_")
 _TYPE_OF_FORMAT = {
     ImageFormat.YUV_NV12: ImageType.YUV_NV12,
     ImageFormat.RGB_PLANAR: ImageType.RGB_PLANAR,
