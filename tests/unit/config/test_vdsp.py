@@ -315,8 +315,9 @@ def test_a_lenient_reading_knows_numbers_and_words_of_2023_and_zero_sizes(
     path = write(tmp_path, {"OpType": CROP, "OpConfig": config})
     with pytest.raises(ConfigError):
         load_vdsp_params(path)
-    plain = {"IimageFormat": "BGR888", **SIZES_OF_8, "CropX": 0, "CropY": 0, "NormaType": "DIV255",
-             "ResizeType": "BILINEAR_CV", "ColorCvtCode": "BGR2RGB", "ColorSpace": "BT709"}  # fmt: skip
+    plain = {"IimageFormat": "BGR888", **SIZES_OF_8, "CropX": 0, "CropY": 0,
+             "ResizeType": "BILINEAR_CV", "ColorCvtCode": "BGR2RGB", "ColorSpace": "BT709",
+             "NormaType": "DIV255"}  # fmt: skip
     params = load_vdsp_params(path, lenient=True)
     wanted = load_vdsp_params(write(tmp_path, {"OpType": CROP, "OpConfig": plain}))
     assert params == wanted
@@ -336,8 +337,9 @@ def test_a_lenient_reading_of_nv12_knows_its_color_codes(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("value", [True, 77, "COLOR_", [3]], ids=str)
 def test_a_lenient_reading_refuses_what_is_no_color_code(value: Any, tmp_path: Path) -> None:
-    path = write(tmp_path, current(**SIZES_OF_8, CropX=0, CropY=0, ColorCvtCode=value))
-    with pytest.raises(ConfigError, match="ColorCvtCode: .* is not one of the allowed values"):
+    config = {**BASE, **SIZES_OF_8, "CropX": 0, "CropY": 0, "ColorCvtCode": value}
+    path = write(tmp_path, {"OpType": CROP, "OpConfig": config})
+    with pytest.raises(ConfigError, match=r"ColorCvtCode: .* is not one of the allowed values"):
         load_vdsp_params(path, lenient=True)
 
 
