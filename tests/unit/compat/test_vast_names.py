@@ -2,6 +2,7 @@
 """The names that the modules of 2023 offer."""
 
 import ctypes
+import pydoc
 from typing import Any
 
 from vackit.compat import vacl_stream, vaststream
@@ -23,3 +24,12 @@ def test_shims_offer_both_names() -> None:
 
     assert low.create_vaststream is vacl_stream.create_vaststream
     assert high.vast_stream is vaststream.vast_stream
+
+
+def test_help_shows_what_the_module_offers() -> None:
+    from vackit.compat.shims import vaststreamx as vsx
+
+    text = pydoc.plain(pydoc.render_doc(vsx))
+    assert "class Stream" in text
+    assert "create_image(" in text
+    assert all(hasattr(vsx, name) for name in vsx.__all__)
