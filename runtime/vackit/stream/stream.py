@@ -55,6 +55,7 @@ class Stream:
                 f"({queue_size}) count from 1"
             )
         self._batcher = Batcher(max_batch, max_delay_us, queue_size)
+        self._fills_batches = max_delay_us is None
         self._window = workers * max_batch + queue_size
         # half of the queue: the workers have the other half meanwhile
         self._at_once = max(queue_size // 2, 1)
@@ -91,8 +92,14 @@ class Stream:
         return request.future
 
     def run_sync(self, sample: Any, **params: Any) -> Tensors:
-        """Submit one sample and wait for its outputs."""
-        return self.submit(sample, **params).result()
+        """Submit one sample and wait for its outputs.
+
+        Nobody need fill its batch up: where batches wait until they are full, it is flushed.
+        """
+        future = self.submit(sample, **params)
+        if self._fills_batches:
+            self.flush()
+        return future.result()
 
     def map(self, samples: Iterable[Any]) -> Iterator[Tensors]:
         """Yield the outputs of ``samples`` in their order, reading only a little ahead.

@@ -105,6 +105,15 @@ def test_max_delay_ends_the_wait_of_a_batch_that_does_not_fill(graph: Graph) -> 
         assert value(stream.submit(sample(1)).result(SECONDS)) == 2
 
 
+def test_run_sync_waits_for_no_batch_to_fill(graph: Graph) -> None:
+    with Stream(graph, max_batch=64, max_delay_us=None) as stream:
+        got: list[float] = []
+        caller = threading.Thread(target=lambda: got.append(value(stream.run_sync(sample(1)))))
+        caller.start()
+        caller.join(SECONDS)
+        assert got == [2]
+
+
 def test_closing_the_input_ends_the_wait_of_a_batch_that_does_not_fill(graph: Graph) -> None:
     stream = Stream(graph, max_batch=64, max_delay_us=None)
     future = stream.submit(sample(1))
