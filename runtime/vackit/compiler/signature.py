@@ -15,6 +15,7 @@ from vackit.errors import ModelError
 logger = logging.getLogger(__name__)
 
 _IMAGE_CHANNELS = (1, 3)
+_IMAGE_AXES = 4
 _LEAST_FREE = 4  # channels of images end here
 Shape = tuple[int | str | None, ...]
 
@@ -150,8 +151,7 @@ def _set_input(
     """Set one input's shape; return whether it was channels-last."""
     if any(size < 1 for size in wanted):
         raise ModelError(f"frontend.shape.{value.name}: {list(wanted)} is no shape", where=where)
-    if own is not None:
-        _check_batch(value.name, own, where)
+    is_whole = own is not None and _has_no_batch(value.name, own, wanted, where)
     is_nhwc = _is_channels_last(own, wanted)
     if is_nhwc:
         wanted = _as_channels_first(own, wanted)
@@ -161,17 +161,29 @@ def _set_input(
         logger.info("input '%s' is NHWC in the model; the artifact takes NCHW", value.name)
     else:
         _check_shape(value.name, own, wanted, where)
-    set_shape(value, (1, *wanted[1:]) if wanted else wanted)
+    set_shape(value, wanted if is_whole else (1, *wanted[1:]))
     return is_nhwc
 
 
-def _check_batch(name: str, own: Shape, where: object) -> None:
-    if own and isinstance(own[0], int) and own[0] != 1:
-        raise ModelError(
-            f"the model's input '{name}' is fixed to a batch of {own[0]}: {list(own)}",
-            where=where,
-            hint="export it with a batch of 1, or with a dynamic batch",
-        )
+def _has_no_batch(name: str, own: Shape, wanted: tuple[int, ...], where: object) -> bool:
+    """Tell whether an input is a vector or matrix (rows, columns) for one sample.
+
+    Raises:
+        ModelError: It is fixed to a batch.
+    """
+    if not own:
+        return True
+    if not isinstance(own[0], int) or own[0] == 1:
+        return False
+    if own == wanted and len(own) != _IMAGE_AXES:
+        return True
+    raise ModelError(
+        f"the model's input '{name}' is fixed to a batch of {own[0]}: {list(own)}",
+        where=where,
+        hint="export it with a batch of 1, or with a dynamic batch"
+        if len(own) == _IMAGE_AXES
+        else f"if it has no batch, set frontend.shape.{name} to {list(own)}",
+    )
 
 
 def _check_shape(name: str, own: Shape | None, wanted: tuple[int, ...], where: object) -> None:
@@ -191,7 +203,7 @@ def _check_shape(name: str, own: Shape | None, wanted: tuple[int, ...], where: o
 
 def _is_channels_last(own: Shape | None, wanted: tuple[int, ...]) -> bool:
     shape = own if own is not None else wanted
-    if len(shape) != 4:
+    if len(shape) != _IMAGE_AXES:
         return False
     # a picture one pixel wide is a vector of channels
     is_picture = shape[2] != 1

@@ -115,3 +115,15 @@ def test_set_inputs_takes_a_column_of_many_channels_for_channels_first() -> None
     model = build.model({"input": ["N", 300, 1, 1]}, {"output": ["N", 4, 1, 1]})
     set_inputs(model, {"input": (1, 300, 1, 1)}, "x.yaml")
     assert shape_of(model.graph.input[0]) == (1, 300, 1, 1)
+
+
+def test_set_inputs_keeps_matrices_without_batch_axis() -> None:
+    build = tiny_models.Builder()
+    build.add("MatMul", ["rows", "columns"], "output")
+    model = build.model({"rows": [20, 4], "columns": [1, 4, 9]}, {"output": [1, 20, 9]})
+    shapes = {"rows": (20, 4), "columns": (1, 4, 9)}
+    set_inputs(model, shapes, "x.yaml")
+    assert {value.name: shape_of(value) for value in model.graph.input} == shapes
+    with pytest.raises(ModelError, match=r"fixed to a batch of 20: \[20, 4\]") as caught:
+        set_inputs(model, shapes | {"rows": (1, 4)}, "x.yaml")
+    assert caught.value.hint == "if it has no batch, set frontend.shape.rows to [20, 4]"
