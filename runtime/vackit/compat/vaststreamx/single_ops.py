@@ -50,10 +50,11 @@ class _Call:
 
     def number(self, key: str, index: int = 0) -> int:
         value = self.state.attributes.get(key, 0)
-        entries = value if isinstance(value, list) else [value]
-        if index >= len(entries):
-            raise StreamError(f"attribute {key} has {len(entries)} entries, {index + 1} are needed")
-        return int(entries[index])
+        if not isinstance(value, list):
+            return int(value)  # the same for all results
+        if index >= len(value):
+            raise StreamError(f"attribute {key} has {len(value)} entries, {index + 1} are needed")
+        return int(value[index])
 
     def row(self, key: str) -> list[Any]:
         value = self.state.attributes.get(key, 0)
@@ -95,6 +96,11 @@ def _results(state: OpState, image: Image, info: Sequence[Any] | None) -> list[R
     attributes = state.attributes
     entries = attributes.get("OIMAGE_CNT") or attributes.get("CROP_NUM") or 1
     code = attributes.get("OIMAGE_FORMAT")
+    if code is None and state.op_type is OpType.SINGLE_OP_CVT_COLOR:
+        raise StreamError(
+            f"{state.op_type} does not tell what it makes an image of {image.format.name} to",
+            hint="pass output_info: [(ImageFormat, width, height)]",
+        )
     image_format = image.format if code is None else FORMAT_OF_TYPE[ImageType(code)]
     return [
         (image_format, _attribute_size(attributes, image, index)) for index in range(int(entries))

@@ -97,6 +97,9 @@ def test_batch_crop_resize_takes_lists() -> None:
                   CROP_Y=[0, 4], CROP_WIDTH=[8, 6], CROP_HEIGHT=[8, 6])  # fmt: skip
     made = op.execute([IMAGE], [(F.BGR_INTERLEAVE, 4, 4)] * 2)
     assert np.array_equal(vsx.as_numpy(made[1]), cv2.resize(BGR[4:10, 2:8], (4, 4)))
+    op.set_attribute({A.CROP_WIDTH: 8, A.CROP_HEIGHT: 8})  # one number is for all
+    made = op.execute([IMAGE], [(F.BGR_INTERLEAVE, 4, 4)] * 2)
+    assert np.array_equal(vsx.as_numpy(made[1]), cv2.resize(BGR[4:12, 2:10], (4, 4)))
 
 
 def test_flip_warp_and_border() -> None:
@@ -148,6 +151,10 @@ def test_execute_explains_what_is_wrong(write_vdsp: Any) -> None:
         (lambda: operator(vsx.OpType.SINGLE_OP_BATCH_CROP_RESIZE, CROP_X=[0],
                            CROP_WIDTH=[2, 2], CROP_HEIGHT=[2, 2]).execute(
             [IMAGE], [(F.BGR_INTERLEAVE, 4, 4)] * 2), "CROP_X has 1 entries, 2 are needed"),
+        # what was BGR would be called BGR
+        (lambda: operator(vsx.OpType.SINGLE_OP_CVT_COLOR,
+                          COLOR_CVT_CODE=vsx.ColorCvtCode.BGR2RGB).execute([IMAGE]),
+         "does not tell what it makes an image of BGR_INTERLEAVE to\n  hint: pass output_info: [("),
     ]  # fmt: skip
     for call, message in calls:
         with pytest.raises(StreamError, match=re.escape(message)):
