@@ -56,7 +56,9 @@ class _Divergence:
         self._mass = magnitude / max(magnitude.sum(), np.finfo(np.float64).tiny)
 
     def __call__(self, low: float, high: float) -> float:
-        begin, end = np.searchsorted(self._middles, (low, high))
+        # the outermost bins' middles may be the ends themselves: they lie inside
+        begin = np.searchsorted(self._middles, low, side="left")
+        end = np.searchsorted(self._middles, high, side="right")
         inside = self._mass[begin:end]
         if not inside.any():
             return np.inf

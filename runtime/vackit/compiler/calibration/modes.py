@@ -45,10 +45,10 @@ def choose_range(
         chosen = _MODES[mode](histogram)
     inner_low, inner_high = chosen
     first, last = histogram.edges[0], histogram.edges[-1]
-    return (
-        low if inner_low <= first else min(max(low, inner_low), max(low, 0.0)),
-        high if inner_high >= last else max(min(high, inner_high), min(high, 0.0)),
-    )
+    new_low = low if inner_low <= first else min(max(low, inner_low), max(low, 0.0))
+    new_high = high if inner_high >= last else max(min(high, inner_high), min(high, 0.0))
+    # of a value that hardly varies one end may be moved past the other
+    return (new_low, new_high) if new_low <= new_high else (low, high)
 
 
 def whole(histogram: Histogram) -> Range:
