@@ -38,8 +38,7 @@ def set_inputs(
             no upper bound).
 
     Raises:
-        ModelError: A name is not one of the model's inputs, an input is missing, or a shape
-            does not fit.
+        ModelError: An input is missing, or a shape does not fit.
     """
     graph = model.graph
     names = [value.name for value in graph.input]
@@ -54,12 +53,14 @@ def set_inputs(
         given = {names[0]: next(iter(given.values()))}
     if given:
         _check_names(names, list(given), where)
+    # inputs that differ in their first axis have no common batch there
+    is_batched = len({ends[0][:1] for ends in given.values()}) < 2
     for value in list(graph.input):
         own = shape_of(value)
         smallest, largest = given.get(value.name) or (_complete(value.name, own, where),) * 2
         if smallest != largest:
             _check_free(value.name, own, smallest, largest, where)
-        is_nhwc = _set_input(graph, value, own, smallest, where)
+        is_nhwc = _set_input(graph, value, own, smallest, where, is_batched=is_batched)
         if smallest != largest:
             if is_nhwc:
                 smallest = _as_channels_first(own, smallest)
@@ -112,7 +113,10 @@ def _check_free(
 def _check_names(names: list[str], given: list[str], where: object) -> None:
     unknown = [name for name in given if name not in names]
     missing = [name for name in names if name not in given]
-    if unknown:
+    if unknown and not missing:
+        # exporters leave out inputs that a model does not use, such as XLM-R's token types
+        logger.warning("%s: frontend.shape: the model takes no '%s'", where, "', '".join(unknown))
+    elif unknown:
         if len(missing) == 1:
             near = missing
         else:
@@ -147,11 +151,14 @@ def _set_input(
     own: Shape | None,
     wanted: tuple[int, ...],
     where: object,
+    *,
+    is_batched: bool,
 ) -> bool:
     """Set one input's shape; return whether it was channels-last."""
     if any(size < 1 for size in wanted):
         raise ModelError(f"frontend.shape.{value.name}: {list(wanted)} is no shape", where=where)
     is_whole = own is not None and _has_no_batch(value.name, own, wanted, where)
+    is_whole = is_whole or not is_batched
     is_nhwc = _is_channels_last(own, wanted)
     if is_nhwc:
         wanted = _as_channels_first(own, wanted)

@@ -127,3 +127,23 @@ def test_set_inputs_keeps_matrices_without_batch_axis() -> None:
     with pytest.raises(ModelError, match=r"fixed to a batch of 20: \[20, 4\]") as caught:
         set_inputs(model, shapes | {"rows": (1, 4)}, "x.yaml")
     assert caught.value.hint == "if it has no batch, set frontend.shape.rows to [20, 4]"
+
+
+def test_set_inputs_sees_no_batch_where_first_axes_differ() -> None:
+    build = tiny_models.Builder()
+    build.add("Mul", ["mask", "voxels"], "output")
+    model = build.model({"voxels": ["v", 4], "mask": ["n", 4]}, {"output": ["v", 4]})
+    shapes = {"voxels": (20, 4), "mask": (1, 4)}
+    set_inputs(model, shapes, "x.yaml")
+    assert {value.name: shape_of(value) for value in model.graph.input} == shapes
+
+
+def test_set_inputs_passes_over_shapes_of_inputs_that_were_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    build = tiny_models.Builder()
+    build.add("Mul", ["ids", "mask"], "output")
+    model = build.model({"ids": [1, 4], "mask": [1, 4]}, {"output": [1, 4]})
+    shapes = {"ids": (1, 4), "mask": (1, 4), "types": (1, 4)}
+    set_inputs(model, shapes, "x.yaml")
+    assert "x.yaml: frontend.shape: the model takes no 'types'" in caplog.text
