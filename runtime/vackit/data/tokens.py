@@ -51,8 +51,9 @@ def token_positions(tensors: Sequence[NDArray[Any]], names: Sequence[str]) -> li
     Programs pass token ids, token types and the mask, and as a card's compiler wants it the
     mask, or zeros, three times more; or types and mask the other way around. The mask is the
     one that starts with 1, types start with 0: the first token is never masked and always of
-    type 0. Where that does not tell, the second tensor has the types. A model's inputs are
-    told by their usual names; inputs of other names take the tensors in their order.
+    type 0. Where that does not tell, the second tensor has the types. Positions count up by one.
+    A model's inputs are told by their usual names; inputs of other names take the tensors in
+    their order.
 
     Args:
         tensors: Of one sample.
@@ -68,18 +69,30 @@ def _role(name: str) -> str:
     for role, known in (("mask", _MASKS), ("types", _TYPES), ("ids", _IDS)):
         if lower in known:
             return role
-    return "mask" if "mask" in lower else "types" if "type" in lower or "segment" in lower else ""
+    words = {"mask": "mask", "type": "types", "segment": "types", "position": "positions"}
+    return next((role for word, role in words.items() if word in lower), "")
 
 
-def _roles(tensors: Sequence[NDArray[Any]]) -> dict[str, int]:
+def _roles(tensors: Sequence[NDArray[Any]]) -> dict[str, int | None]:
     if len(tensors) < _COUNTS[0]:
         return dict(zip(("ids", "mask"), range(len(tensors)), strict=False))
-    return _told(tensors) or {"ids": 0, "types": 1, "mask": 2}
+    counting = [index for index, tensor in enumerate(tensors) if index and _counts_up(tensor)]
+    roles = _told(tensors) or {"ids": 0, "types": 1, "mask": 2}
+    return {**roles, "positions": counting[0] if counting else None}
+
+
+def _counts_up(tensor: NDArray[Any]) -> bool:
+    first, second, third = (*tensor.flat[:3].tolist(), 0, 0, 0)[:3]
+    return bool(first + 1 == second == third - 1)
 
 
 def _told(tensors: Sequence[NDArray[Any]]) -> dict[str, int]:
     """Return what the tensors' first numbers tell of them; empty where they do not."""
     first = [tensor.flat[0] if tensor.size else None for tensor in tensors]
     masks = [index for index, value in enumerate(first) if index and value == 1]
-    types = [index for index, value in enumerate(first) if index and value == 0]
+    types = [
+        index
+        for index, value in enumerate(first)
+        if index and value == 0 and not _counts_up(tensors[index])
+    ]
     return {"ids": 0, "types": types[0], "mask": masks[0]} if masks and types else {}

@@ -80,3 +80,14 @@ def test_read_model_inputs_names_what_is_missing_or_broken(tmp_path: Path) -> No
     write_npz(tmp_path / "b.npz", {"x": np.array([np.nan])})
     with pytest.raises(DataError, match=r"array 'x' holds NaN or infinity"):
         read_model_inputs(tmp_path / "b.npz", specs("x", dtype="float32"))
+
+
+def test_token_positions_know_positions_by_their_counting() -> None:
+    names = ("input_ids", "token_type_ids", "position_ids", "attention_mask")
+    six = [np.array(each) for each in (IDS, TYPES, MASK, MASK, MASK, MASK)]
+    assert token_positions(six, names) == [0, 1, None, 2]
+    six[3] = np.array([[2, 3, 4]])
+    assert token_positions(six, names) == [0, 1, 3, 2]
+    six[1] = np.array([[0, 1, 2]])
+    six[3] = np.array(TYPES)
+    assert token_positions(six, names) == [0, 3, 1, 2]
