@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from vackit.compat.array_methods import restore_array_methods
 from vackit.compat.losses import watch_threads
 from vackit.compat.pillow_names import restore_pillow_names
 
@@ -83,6 +84,7 @@ def restore_numpy_names() -> None:
         if name not in vars(numpy):
             setattr(numpy, name, value)
     _restore_fromstring(numpy)
+    restore_array_methods(numpy)
 
 
 def _restore_fromstring(np: Any) -> None:

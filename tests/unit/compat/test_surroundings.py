@@ -44,7 +44,7 @@ def test_dropped_names_of_numpy_are_there_again(old_numpy: types.ModuleType) -> 
     assert found["asscalar"](np.array([5])) == 5
     assert (found["int0"], found["uint0"]) == (np.intp, np.uintp)
     assert (found["alen"]([4, 5]), found["rank"]([[1]])) == (2, 2)
-    assert found["find_common_type"]([np.float32], [np.float64]) == np.float64
+    assert found["find_common_type"]([np.float32, np.float64], []) == np.float64
 
 
 def test_names_that_numpy_has_stay(old_numpy: types.ModuleType) -> None:
