@@ -39,7 +39,7 @@ from vackit.config.build_types import (
 from vackit.config.document import Document, KeyPath
 from vackit.config.load import load_yaml
 from vackit.config.overrides import apply_overrides
-from vackit.config.process_ops import make_op
+from vackit.config.process_ops import make_op, padded
 from vackit.config.schema import schema_findings
 from vackit.errors import ConfigError, Finding
 
@@ -197,12 +197,13 @@ class _Reader:
     def _dataset(self) -> Dataset:
         key = self._key("dataset.process_ops")
         suffix = self._get("dataset.sampler.suffix")
+        ops = [
+            make_op(op, self._input_folder((*key, index, "module_path")))
+            for index, op in enumerate(self._document.get(key) or ())
+        ]
         return Dataset(
             path=self._input_path("dataset.path") if self._get("dataset.path") else None,
             suffix=suffix.removeprefix(".") or None if suffix else None,
             get_data_num=self._get("dataset.sampler.get_data_num"),
-            process_ops=tuple(
-                make_op(op, self._input_folder((*key, index, "module_path")))
-                for index, op in enumerate(self._document.get(key) or ())
-            ),
+            process_ops=padded(ops, self._frontend().shape.values()),
         )

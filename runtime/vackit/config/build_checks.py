@@ -93,6 +93,7 @@ def take_notes(document: Document, config: BuildConfig) -> None:
     _note_frontend(document, config)
     _note_backend(document, config)
     _note_dataset(document)
+    _note_padding(document, config)
     _note_layout(document)
     if keys := ignored_keys(document):
         names = ", ".join(".".join(str(step) for step in key) for key in keys)
@@ -148,6 +149,15 @@ def _note_dataset(document: Document) -> None:
                 f"a mean of {max(op['mean'])} is of values 0..255, but they are divided by 255"
             )
             document.note(message, (*path, "mean"), "add div255: false")
+
+
+def _note_padding(document: Document, config: BuildConfig) -> None:
+    """Note the Pad that the file lacks and that was put behind its one Resize."""
+    ops = document.get(written(document, ("dataset", "process_ops")))
+    if config.dataset and len(config.dataset.process_ops) > len(ops or ()):
+        ((path, _),) = _ops(document, "Resize")
+        message = "images are padded to the model's square behind it"
+        document.note(message, path, "add '- type: Pad' with pad_to_square: true")
 
 
 def _note_layout(document: Document) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process_ops of a build YAML, checked mappings to dataclasses."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,27 @@ def make_op(op: dict[str, Any], folder: Path) -> ProcessOp:
     return CustomFunc(
         folder / values["module_path"], values["func_name"], tuple(shape) if shape else None
     )
+
+
+def padded(ops: Sequence[ProcessOp], shapes: Iterable[Sequence[int]]) -> tuple[ProcessOp, ...]:
+    """Return ``ops``, with a Pad added where only padding can make images fit the inputs.
+
+    Published files resize the longer side to that of a square input and forget the Pad
+    (official_nanodet.yaml); every other image would have another shape than the model takes.
+
+    Args:
+        ops: Of a build YAML, in order.
+        shapes: Of the model's inputs, (N, C, H, W), as far as they are fixed.
+    """
+    sizes = [tuple(shape[2:]) for shape in shapes if len(shape) == 4]
+    resizes = [op for op in ops if isinstance(op, Resize)]
+    if len(resizes) != 1 or any(isinstance(op, Pad | CenterCrop) for op in ops):
+        return tuple(ops)
+    side = max(resizes[0].size)
+    if resizes[0].adaptive_side != "long" or sizes != [(side, side)]:
+        return tuple(ops)
+    place = ops.index(resizes[0]) + 1
+    return (*ops[:place], Pad(), *ops[place:])
 
 
 def _normalize(values: dict[str, Any]) -> Normalize:

@@ -275,6 +275,40 @@ def test_slip_in_process_ops_leaves_a_note(ops: str, note: str, tmp_path: Path) 
     assert notes_of(tmp_path, dataset(ops)) == [f"dataset.process_ops.{note}"]
 
 
+_LONG_SIDE = "{type: Resize, size: [416, -1], adaptive_side: long}, {type: ToTensor}"
+
+
+def test_resize_of_the_long_side_is_padded_to_a_square_input(tmp_path: Path) -> None:
+    path = write(tmp_path, dataset(_LONG_SIDE).replace("[1, 3, 8, 8]", "[1, 3, 416, 416]"))
+    config, notes = check_build_config(path)
+    assert config.dataset is not None
+    assert config.dataset.process_ops == (Resize((416, -1), "long"), Pad(), ToTensor())
+    (note,) = notes
+    assert "dataset.process_ops.0: images are padded to the model's square behind it" in str(note)
+
+
+@pytest.mark.parametrize(
+    ("ops", "shape"),
+    [
+        (_LONG_SIDE, "[1, 3, 640, 640]"),
+        (_LONG_SIDE, "[1, 3, 416, 640]"),
+        (_LONG_SIDE, "[[1, 3, 224, 224], [1, 3, 416, 416]]"),
+        (_LONG_SIDE.replace("long", "short"), "[1, 3, 416, 416]"),
+        (f"{{type: CenterCrop, crop_size: [416, 416]}}, {_LONG_SIDE}", "[1, 3, 416, 416]"),
+        (f"{{type: Resize, size: [9, 9]}}, {_LONG_SIDE}", "[1, 3, 416, 416]"),
+    ],
+    ids=["other size", "no square", "range", "short", "crop", "two"],
+)
+def test_resize_is_not_padded_where_that_would_not_be_all(
+    ops: str, shape: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, dataset(ops).replace("[1, 3, 8, 8]", shape))
+    config, notes = check_build_config(path)
+    assert config.dataset is not None
+    assert Pad() not in config.dataset.process_ops
+    assert not notes
+
+
 @pytest.mark.parametrize(
     ("sampler", "note"),
     [
