@@ -8,6 +8,7 @@ or ``python`` with their folder on ``PYTHONPATH``.
 
 import collections.abc
 import logging
+import math
 import os
 import sys
 import warnings
@@ -114,6 +115,16 @@ def print_numbers_bare() -> None:
         numpy.set_printoptions(legacy="1.25")
 
 
+def _scalar_types(np: Any) -> dict[str, list[Any]]:
+    return {
+        "int": [np.int8, np.int16, np.int32, np.int64],
+        "uint": [np.uint8, np.uint16, np.uint32, np.uint64],
+        "float": [np.float16, np.float32, np.float64, np.longdouble],
+        "complex": [np.complex64, np.complex128, np.clongdouble],
+        "others": [bool, object, bytes, str, np.void],
+    }
+
+
 def _dropped_names(np: Any) -> dict[str, Any]:
     same: dict[str, Any] = {
         "bool": bool, "int": int, "float": float, "complex": complex, "object": object,
@@ -127,6 +138,7 @@ def _dropped_names(np: Any) -> dict[str, Any]:
         "int0": np.intp, "uint0": np.uintp, "str0": np.str_, "bytes0": np.bytes_,
         "object0": np.object_, "void0": np.void, "singlecomplex": np.complex64,
         "cfloat": np.complex128, "longfloat": np.longdouble,
+        "math": math, "sctypes": _scalar_types(np),
     }  # fmt: skip
     made: dict[str, Callable[..., Any]] = {
         "in1d": lambda a, b, **options: np.isin(np.ravel(a), b, **options),

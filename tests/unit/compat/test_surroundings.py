@@ -43,6 +43,8 @@ def test_dropped_names_of_numpy_are_there_again(old_numpy: types.ModuleType) -> 
     assert found["msort"]([[3, 1], [2, 4]]).tolist() == [[2, 1], [3, 4]]
     assert found["asscalar"](np.array([5])) == 5
     assert (found["int0"], found["uint0"]) == (np.intp, np.uintp)
+    assert found["math"].sqrt(4) == 2
+    assert np.float32 in found["sctypes"]["float"]
     assert (found["alen"]([4, 5]), found["rank"]([[1]])) == (2, 2)
     assert found["find_common_type"]([np.float32, np.float64], []) == np.float64
 
