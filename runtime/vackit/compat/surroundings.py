@@ -6,11 +6,14 @@ imported, so a program has it whether `runstream` runs it, another program that 
 or ``python`` with their folder on ``PYTHONPATH``.
 """
 
+import base64
 import collections.abc
+import fractions
 import logging
 import math
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +26,13 @@ from vackit.compat.pillow_names import restore_pillow_names
 _QUIET = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
 # what newer versions of Python and of libraries say of programs older than they are
 _AGE_WARNINGS = (SyntaxWarning, DeprecationWarning)
+# Python 3.8, for which programs were written, had them (all: until 3.9)
+_DROPPED_BY_PYTHON: tuple[tuple[Any, str, Any], ...] = (
+    (threading.Thread, "isAlive", threading.Thread.is_alive),
+    (base64, "encodestring", base64.encodebytes),
+    (base64, "decodestring", base64.decodebytes),
+    (fractions, "gcd", math.gcd),
+)
 
 
 def prepare() -> None:
@@ -72,6 +82,9 @@ def restore_names() -> None:
     for name in collections.abc.__all__:
         if not hasattr(collections, name):
             setattr(collections, name, getattr(collections.abc, name))
+    for owner, name, value in _DROPPED_BY_PYTHON:
+        if not hasattr(owner, name):
+            setattr(owner, name, value)
     restore_numpy_names()
     restore_pillow_names()
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a program finds around it: older names of numpy, and silence."""
 
+import base64
 import collections.abc
+import fractions
 import logging
 import os
 import subprocess
 import sys
+import threading
 import types
 from typing import Any
 
@@ -59,6 +62,16 @@ def test_abstract_classes_of_collections_are_where_they_were() -> None:
     old: Any = collections
     assert issubclass(dict, old.Mapping)
     assert old.Iterable is collections.abc.Iterable
+
+
+def test_what_python_has_dropped_since_3_8_is_there_again() -> None:
+    surroundings.restore_names()
+    coder: Any = base64
+    assert coder.decodestring(coder.encodestring(b"abc")) == b"abc"
+    thread: Any = threading.current_thread()
+    assert thread.isAlive()
+    numbers: Any = fractions
+    assert numbers.gcd(12, 18) == 6
 
 
 def test_fromstring_reads_bytes_and_text(old_numpy: types.ModuleType) -> None:
