@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto
 
 from vackit.compiler.float32 import to_float32
-from vackit.compiler.graph import opset_of
+from vackit.compiler.graph import opset_of, sort_nodes
 from vackit.compiler.model_checks import (
     all_tensors,
     refuse_quantized,
@@ -83,6 +83,8 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     """Return the ONNX model of a file, checked; see `read_model`."""
     model = _parse(path, _read_bytes(path))
     _load_external_data(model, path)
+    # converters put nodes of theirs at the end, which runtimes allow and the checker does not
+    sort_nodes(model.graph)
     _check(model, path)
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)

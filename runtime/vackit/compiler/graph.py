@@ -2,6 +2,7 @@
 """Small questions about an ONNX graph, and the small edits that passes are made of."""
 
 from collections.abc import Iterator, MutableSequence
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,25 @@ def set_nodes(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> None:
     copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
     graph.node.extend(copies)
+
+
+def sort_nodes(graph: onnx.GraphProto) -> None:
+    """Put every node behind those whose values it reads; what is in order stays as it is.
+
+    So does a graph that goes round in a circle.
+    """
+    makers = {name: index for index, node in enumerate(graph.node) for name in node.output}
+    needed = {
+        index: [makers[name] for name in reads(node) if name in makers]
+        for index, node in enumerate(graph.node)
+    }
+    if all(max(before, default=-1) < index for index, before in needed.items()):
+        return
+    try:
+        order = list(TopologicalSorter(needed).static_order())
+    except CycleError:
+        return
+    set_nodes(graph, [graph.node[index] for index in order])
 
 
 def taken_names(graph: onnx.GraphProto) -> set[str]:

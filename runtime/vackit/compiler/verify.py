@@ -7,9 +7,11 @@ every build.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from vackit.compiler.dynamic import is_dynamic
 from vackit.compiler.graph import shape_of
@@ -102,9 +104,8 @@ def _compared(together: Arrays, alone: Sequence[Arrays]) -> Comparison:
     largest = 0.0
     for name, got in together.items():
         want = [results[name] for results in alone]
-        if len(want) > 1 and (want[0].ndim == 0 or want[0].shape[0] != 1):
-            shape = want[0].shape
-            return Comparison(largest, f"output '{name}' has shape {shape} for one sample")
+        if len(want) > 1 and (reason := _not_rows(want)):
+            return Comparison(largest, f"output '{name}' has {reason} for one sample")
         expected = np.concatenate(want) if len(want) > 1 else want[0]
         apart = largest_difference([got], [expected])
         if apart > TOLERANCE:
@@ -112,3 +113,12 @@ def _compared(together: Arrays, alone: Sequence[Arrays]) -> Comparison:
             return Comparison(largest, reason)
         largest = max(largest, apart)
     return Comparison(largest, "")
+
+
+def _not_rows(want: Sequence[NDArray[Any]]) -> str:
+    """Say by their shapes why the results of single samples are no rows of a batch."""
+    shape = want[0].shape
+    other = next((one.shape for one in want if one.shape != shape), None)
+    if other is not None:
+        return f"shape {shape} or {other}"
+    return "" if shape[:1] == (1,) else f"shape {shape}"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -132,3 +133,18 @@ def test_free_batch_keeps_a_batch_of_one_when_an_output_has_none(
     with caplog.at_level(logging.WARNING):
         assert not _freed(model)
     assert "has shape () for one sample" in caplog.text
+
+
+def test_free_batch_keeps_a_batch_of_one_when_sizes_follow_the_values(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    build = tiny_models.Builder()
+    # as a detector's own suppression ends: as many rows as there are finds
+    build.add("Flatten", ["input"], "flat")
+    build.add("Greater", ["flat", build.weight("zero", np.zeros(1, np.float32))], "found")
+    build.add("Squeeze", ["found"], "mask")
+    build.add("Compress", ["flat", "mask"], "output", axis=1)
+    model = build.model({"input": [1, 4, 2, 2]}, {"output": [1, "found"]})
+    with caplog.at_level(logging.WARNING):
+        assert not _freed(model)
+    assert re.search(r"output 'output' has shape \(1, \d+\) or \(1, \d+\) for one", caplog.text)

@@ -9,6 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from vackit.compiler.frontend import read_model, read_onnx
+from vackit.compiler.graph import set_nodes
 from vackit.config.build import BuildConfig, Frontend
 from vackit.errors import ModelError
 from vackit.testing import tiny_models
@@ -130,6 +131,35 @@ def test_read_onnx_refuses_what_the_checker_refuses(tmp_path: Path) -> None:
     onnx.save(model, tmp_path / "m.onnx")
     with pytest.raises(ModelError, match="ONNX's own checker"):
         read_onnx(tmp_path / "m.onnx")
+
+
+def test_read_onnx_sorts_nodes_that_stand_before_their_inputs(tmp_path: Path) -> None:
+    model = tiny_models.residual()
+    sorted_nodes = [node.name for node in model.graph.node]
+    set_nodes(model.graph, list(model.graph.node)[::-1])
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    names = [node.name for node in read_onnx(path).graph.node]
+    assert sorted(names) == sorted(sorted_nodes)
+    assert names != sorted_nodes[::-1]
+
+
+def test_read_onnx_refuses_a_graph_that_goes_round(tmp_path: Path) -> None:
+    build = tiny_models.Builder()
+    build.add("Add", ["input", "second"], "first")
+    build.add("Relu", ["first"], "second")
+    model = helper.make_model(
+        helper.make_graph(
+            build.nodes,
+            "circle",
+            [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1])],
+            [helper.make_tensor_value_info("second", TensorProto.FLOAT, [1])],
+        )
+    )
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="not a model by ONNX's own checker"):
+        read_onnx(path)
 
 
 def test_read_onnx_refuses_inputs_that_are_no_tensors(tmp_path: Path) -> None:
