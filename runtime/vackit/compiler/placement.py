@@ -11,9 +11,16 @@ or Clip behind it nothing is quantized: the quantized range does the clipping.
 from dataclasses import dataclass
 
 import onnx
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
-from vackit.compiler.graph import attribute, constants, consumers, output_names, producers
+from vackit.compiler.graph import (
+    attribute,
+    constants,
+    consumers,
+    copy_model,
+    output_names,
+    producers,
+)
 from vackit.compiler.residual import float_sums, unrounded_values
 from vackit.compiler.stem import float_stem
 
@@ -85,8 +92,8 @@ def _integer_nodes(graph: onnx.GraphProto, floats: set[str], excluded: frozenset
     readers, known, makers = consumers(graph), constants(graph), producers(graph)
     active: set[str] = set()
     for node in graph.node:
-        usable = not node.domain and node.name not in excluded
-        if usable and node.op_type in WEIGHTED and _has_weights(node, known):
+        usable = not node.domain and node.name not in excluded and node.op_type in WEIGHTED
+        if usable and node.input[0] in floats and _has_weights(node, known):
             active.add(node.name)
     for node in reversed(graph.node):
         if node.domain or node.name in excluded or node.op_type not in COMPUTING | MOVING:
@@ -165,8 +172,23 @@ def data_inputs(node: onnx.NodeProto) -> list[str]:
 
 def _float_values(model: onnx.ModelProto) -> set[str]:
     graph = onnx.shape_inference.infer_shapes(model).graph
+    known = {value.name for value in (*graph.value_info, *graph.output)}
+    unknown = [
+        node.output[0] for node in graph.node if node.output[0] not in known and _is_opaque(node)
+    ]
+    if unknown:
+        hinted = copy_model(model)
+        hinted.graph.value_info.extend(
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in unknown
+        )
+        graph = onnx.shape_inference.infer_shapes(hinted).graph
     return {
         value.name
         for value in (*graph.input, *graph.value_info, *graph.output)
         if value.type.tensor_type.elem_type == TensorProto.FLOAT
     }
+
+
+def _is_opaque(node: onnx.NodeProto) -> bool:
+    """Tell whether ONNX's inference does not see through a node; those compute in floats."""
+    return bool(node.domain) or node.op_type == "GroupNormalization"

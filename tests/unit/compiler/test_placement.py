@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from onnx import helper
 
 from vackit.compiler.placement import place
 from vackit.testing import tiny_models
@@ -119,3 +120,19 @@ def test_place_leaves_any_excluded_node_float() -> None:
     assert "shuffle_left" not in place(model, frozenset({"x"})).nodes
     for name in place(model).nodes:
         assert name not in place(model, frozenset({name})).nodes
+
+
+@pytest.mark.parametrize("kind", ["GroupNormalization", "com.microsoft.Gelu"])
+def test_place_sees_floats_behind_what_inference_does_not_know(kind: str) -> None:
+    build = tiny_models.Builder(seed=11)
+    build.conv("input", "first", (3, 4))
+    ones = build.weight("ones", np.ones(4, np.float32))
+    build.add("GroupNormalization", ["first", ones, ones], "norm", num_groups=2)
+    build.add("Relu", ["norm"], "relu")
+    build.conv("relu", "output", (4, 4))
+    model = build.model({"input": SHAPE}, {"output": [1, 4, 8, 8]}, 21)
+    if kind != "GroupNormalization":
+        (node,) = (node for node in model.graph.node if node.op_type == "GroupNormalization")
+        gelu = helper.make_node("Gelu", ["first"], ["norm"], name="gelu", domain="com.microsoft")
+        node.CopyFrom(gelu)
+    assert _groups(model)["relu"] == "relu"
