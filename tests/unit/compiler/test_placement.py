@@ -135,4 +135,5 @@ def test_place_sees_floats_behind_what_inference_does_not_know(kind: str) -> Non
         (node,) = (node for node in model.graph.node if node.op_type == "GroupNormalization")
         gelu = helper.make_node("Gelu", ["first"], ["norm"], name="gelu", domain="com.microsoft")
         node.CopyFrom(gelu)
+        model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     assert _groups(model)["relu"] == "relu"
