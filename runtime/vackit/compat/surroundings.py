@@ -20,6 +20,7 @@ from typing import Any
 
 from vackit.compat.array_methods import restore_array_methods
 from vackit.compat.losses import watch_threads
+from vackit.compat.old_distutils import restore_distutils
 from vackit.compat.pillow_names import restore_pillow_names
 
 # what OpenCV and the FFmpeg in it would print of their own
@@ -85,6 +86,7 @@ def restore_names() -> None:
     for owner, name, value in _DROPPED_BY_PYTHON:
         if not hasattr(owner, name):
             setattr(owner, name, value)
+    restore_distutils()
     restore_numpy_names()
     restore_pillow_names()
 
