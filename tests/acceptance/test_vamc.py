@@ -166,7 +166,7 @@ def test_build_refuses_to_replace_another_artifact(project: Path, vamc: Run) -> 
     ("overrides", "message"),
     [
         (["frontend.checkpoint=none.onnx"], "none.onnx: no such file"),
-        (["frontend.type=pytorch"], "frontend.type is 'pytorch'"),
+        (["frontend.type=pytorch", "frontend.checkpoint=m.pth"], "frontend.type is 'pytorch'"),
         (["backend.quantize.calibrate_mode=aciq"], "kl_divergence, max, mse, percentile"),
         (["dataset.path=nowhere"], "nowhere: the calibration set: no such folder"),
         (["dataset.sampler.suffix=JPEG"], "no files ending in .JPEG (6 files seen"),

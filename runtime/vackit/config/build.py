@@ -203,7 +203,8 @@ class _Reader:
         ]
         return Dataset(
             path=self._input_path("dataset.path") if self._get("dataset.path") else None,
-            suffix=suffix.removeprefix(".") or None if suffix else None,
+            # published files of text models name no suffix: without process_ops it is npz
+            suffix=(suffix or "").removeprefix(".") or (None if ops else "npz"),
             get_data_num=self._get("dataset.sampler.get_data_num"),
             process_ops=padded(ops, self._frontend().shape.values()),
         )

@@ -138,7 +138,9 @@ def _note_backend(document: Document, config: BuildConfig) -> None:
 def _note_dataset(document: Document) -> None:
     suffix = ("dataset", "sampler", "suffix")
     if document.has(suffix) and not document.get(suffix):
-        document.note("null: every image suffix is taken", suffix)
+        images = document.get(written(document, ("dataset", "process_ops")))
+        taken = "every image suffix is taken" if images else "npz files are taken"
+        document.note(f"null: {taken}", suffix)
     elif document.get(suffix) == "NPZ":
         document.note("'NPZ' is taken as 'npz': case does not matter in suffixes", suffix)
     for path, op in _ops(document, "Normalize"):

@@ -236,11 +236,11 @@ def test_null_sections_are_empty_ones(tmp_path: Path) -> None:
     assert config.ignored_keys == ()
 
 
-def test_dataset_without_a_path_or_ops(tmp_path: Path) -> None:
+def test_dataset_without_ops_holds_npz_files(tmp_path: Path) -> None:
     config = load_build_config(
         write(tmp_path, f"{HEAD}backend: {{dtype: fp16}}\ndataset: {{type: tvm}}")
     )
-    assert config.dataset == Dataset(None, None, None, ())
+    assert config.dataset == Dataset(None, "npz", None, ())
 
 
 @pytest.mark.parametrize(

@@ -138,10 +138,13 @@ def _chosen(dataset: Dataset, root: Path) -> list[Path]:
     try:
         found = list_images(root, dataset.suffix)
     except DataError as error:
+        advice = "set dataset.path and dataset.sampler.suffix"
+        if root.is_dir() and not dataset.process_ops:
+            advice = "images need dataset.process_ops, without them it is npz files of the inputs"
         raise CalibrationError(
             f"the calibration set: {error.message}",
             where=error.where,
-            hint=error.hint or "set dataset.path and dataset.sampler.suffix",
+            hint=error.hint or advice,
         ) from error
     count = dataset.get_data_num
     if count is not None and count > len(found):

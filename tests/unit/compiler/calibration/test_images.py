@@ -154,6 +154,13 @@ def test_calibration_set_takes_arrays_from_npz(make_config: MakeConfig, tmp_path
     }
 
 
+def test_calibration_set_of_images_asks_for_process_ops(make_config: MakeConfig) -> None:
+    config = make_config(None, dataset={"suffix": "npz", "process_ops": ()})
+    with pytest.raises(CalibrationError, match=r"no files ending in \.npz") as caught:
+        _set(config)
+    assert caught.value.hint.startswith("images need dataset.process_ops")
+
+
 @pytest.mark.parametrize("count", [0, 6], ids=["named", "six"])
 def test_calibration_set_takes_token_tensors(
     make_config: MakeConfig, tmp_path: Path, count: int
