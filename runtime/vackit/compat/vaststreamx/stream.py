@@ -209,9 +209,9 @@ class Stream:
     def _tap(self, key: str | Operator) -> Tap:
         if isinstance(key, str) and key in self._taps:
             return self._taps[key]
-        for tap in self._taps.values():
-            if tap.operator == key:
-                return tap
+        own = [name for name, tap in self._taps.items() if tap.operator == key]
+        if own:  # the one without a name first: the others are asked for by theirs
+            return self._taps[min(own, key=lambda name: not name.startswith("#"))]
         known = ", ".join(f"'{name}'" for name in self._taps if not name.startswith("#"))
         raise StreamError(f"no output {key!r} is registered; registered names: {known or 'none'}")
 

@@ -64,6 +64,15 @@ def test_sync_results_stay_out_of_the_queues_and_order_is_kept(write_vdsp: Any) 
         assert np.array_equal(tap, wanted[0])  # the model is the identity
 
 
+def test_an_output_registered_twice_has_a_queue_of_its_own_each(write_vdsp: Any) -> None:
+    graph, _, model_op = graph_of(write_vdsp())
+    stream = built(graph, ("named", model_op), (model_op,))
+    stream.run_async([image(0)])
+    stream.close_input()
+    named, plain = (numbers(stream.get_operator_output(key))[0] for key in ("named", model_op))
+    assert named == plain
+
+
 def test_the_other_order_of_ending_works_too(write_vdsp: Any) -> None:
     graph, _, model_op = graph_of(write_vdsp())
     stream = built(graph, ("out", model_op))
