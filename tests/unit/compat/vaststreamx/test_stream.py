@@ -70,7 +70,7 @@ def test_an_output_registered_twice_has_a_queue_of_its_own_each(write_vdsp: Any)
     stream.run_async([image(0)])
     stream.close_input()
     named, plain = (numbers(stream.get_operator_output(key))[0] for key in ("named", model_op))
-    assert named == plain
+    assert np.array_equal(named, plain)
 
 
 def test_the_other_order_of_ending_works_too(write_vdsp: Any) -> None:
