@@ -8,6 +8,7 @@ from typing import Any
 
 from vackit.config.build_checks import apply_aliases, build_faults, take_notes
 from vackit.config.build_keys import (
+    CARD_EXTRA_OPS,
     HINTS_2023,
     HINTS_CURRENT,
     dtype_word,
@@ -192,7 +193,9 @@ class _Reader:
 
     def _extra_ops(self) -> ExtraOps | None:
         kind = self._get("graph.extra_ops.type")
-        return ExtraOps(kind, self._get("graph.extra_ops.params", {})) if kind else None
+        if not kind or kind in CARD_EXTRA_OPS:
+            return None
+        return ExtraOps(kind, self._get("graph.extra_ops.params", {}))
 
     def _dataset(self) -> Dataset:
         key = self._key("dataset.process_ops")

@@ -100,6 +100,8 @@ def dtype_word(value: object) -> object:
 
 # what of `backend.compile` is no knob of a card alone
 _READ_KNOBS = frozenset({"do_quantization", "output_layout"})
+# what of `graph.extra_ops.type` computes nothing: by its name it moves a card's outputs
+CARD_EXTRA_OPS = frozenset({"insert_odma"})
 
 
 def ignored_keys(document: Document) -> list[KeyPath]:
@@ -109,6 +111,9 @@ def ignored_keys(document: Document) -> list[KeyPath]:
     paths = [(*knobs, key) for key in document.get(knobs) or {} if key not in _READ_KNOBS]
     paths += [(*quantize, key) for key in _CARD_QUANTIZE_KEYS]
     paths += [_path(key) for key in _CARD_KEYS]
+    extra = (*written(document, ("graph", "extra_ops")), "type")
+    if document.get(extra) in CARD_EXTRA_OPS:
+        paths.append(extra)
     return [path for path in paths if document.has(path)]
 
 

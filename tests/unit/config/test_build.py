@@ -377,6 +377,13 @@ def test_load_build_config_logs_its_notes(tmp_path: Path, caplog: pytest.LogCapt
     ]
 
 
+def test_extra_ops_that_only_a_card_needs_have_no_effect(tmp_path: Path) -> None:
+    text = f"{HEAD}backend: {{dtype: fp16}}\ngraph: {{extra_ops: {{type: insert_odma}}}}\n"
+    config = load_build_config(write(tmp_path, text))
+    assert config.extra_ops is None
+    assert config.ignored_keys == ("graph.extra_ops.type",)
+
+
 def test_input_paths_start_from_the_file_output_paths_do_not() -> None:
     config = load_build_config(VALID / "build_minimal.yaml")
     assert config.frontend.checkpoint == VALID / "model.onnx"
