@@ -21,6 +21,7 @@ from typing import Any
 from vackit.compat.array_methods import restore_array_methods
 from vackit.compat.losses import watch_threads
 from vackit.compat.old_distutils import restore_distutils
+from vackit.compat.opencv_results import restore_opencv_results
 from vackit.compat.pillow_names import restore_pillow_names
 
 # what OpenCV and the FFmpeg in it would print of their own
@@ -49,6 +50,7 @@ def prepare() -> None:
         quiet_libraries()
         _quiet_opencv()
     restore_names()
+    restore_opencv_results()
     print_numbers_bare()
     watch_threads()
 
