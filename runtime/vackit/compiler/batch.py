@@ -170,10 +170,16 @@ def _correct_resize(
     given = values_of(constants(graph)[node.input[3]])
     if len(given) != len(before) or given[0] != before[0]:
         return False
-    scales = np.array([new / old for new, old in zip(after, before, strict=True)], np.float32)
+    scales = np.array([_scale(new, old) for new, old in zip(after, before, strict=True)])
     node.input[2] = add_constant(graph, f"{node.name}_scales", scales)
     del node.input[3:]
     return True
+
+
+def _scale(new: int, old: int) -> np.float32:
+    """Return the scale of a Resize, whose result's size is floor(old * scale)."""
+    scale = np.float32(new / old)
+    return scale if old * float(scale) >= new else np.nextafter(scale, np.float32(np.inf))
 
 
 def _sizes(shapes: dict[str, Shape], name: str) -> tuple[int, ...] | None:

@@ -96,11 +96,17 @@ def test_free_batch_frees_every_exporters_shufflenet(form: str, run: Run) -> Non
     np.testing.assert_allclose(run(model, input=x)[name], want, atol=1e-4 * np.abs(want).max())
 
 
-def test_free_batch_rewrites_resize_sizes(run: Run) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"), [((2, 2), (4, 4)), ((32, 39), (63, 77))], ids=["even", "rounded"]
+)
+def test_free_batch_rewrites_resize_sizes(
+    run: Run, old: tuple[int, int], new: tuple[int, int]
+) -> None:
     build = tiny_models.Builder()
-    sizes = build.weight("sizes", np.array([1, 4, 4, 4], np.int64))
+    # 39 times 77 / 39 in float32 is a little less than 77
+    sizes = build.weight("sizes", np.array([1, 4, *new], np.int64))
     build.add("Resize", ["input", "", "", sizes], "output", mode="nearest")
-    model = build.model({"input": [1, 4, 2, 2]}, {"output": [1, 4, 4, 4]})
+    model = build.model({"input": [1, 4, *old]}, {"output": [1, 4, *new]})
     assert _freed(model)
     assert _rows_are_independent(model, run)
 
