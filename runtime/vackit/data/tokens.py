@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from vackit.data.npz import named_arrays, numbered_arrays, read_npz
 from vackit.tensors import TensorSpec
 
-# Names by which exporters call the inputs of text models
-_MASKS = ("attention_mask", "input_mask", "mask", "attn_mask")
-_TYPES = ("token_type_ids", "segment_ids", "token_type", "type_ids", "segments")
-_IDS = ("input_ids", "ids", "input_word_ids", "tokens", "input", "text")
+# By what exporters call the inputs of text models: words in the name, ends of it
+_WORDS = {"mask": "mask", "type": "types", "segment": "types", "position": "positions"}
+_IDS = ("input_ids", "word_ids", "tokens")
+_IDS_ALONE = ("ids", "input", "text")
 
 # Programs make this many tensors, however many of them a model takes
 _COUNTS = (3, 6)
@@ -65,12 +65,10 @@ def token_positions(tensors: Sequence[NDArray[Any]], names: Sequence[str]) -> li
 
 
 def _role(name: str) -> str:
-    lower = name.lower()
-    for role, known in (("mask", _MASKS), ("types", _TYPES), ("ids", _IDS)):
-        if lower in known:
-            return role
-    words = {"mask": "mask", "type": "types", "segment": "types", "position": "positions"}
-    return next((role for word, role in words.items() if word in lower), "")
+    lower = name.lower().partition(":")[0]  # TensorFlow's exporter ends names with :0
+    if lower in _IDS_ALONE or lower.endswith(_IDS):
+        return "ids"
+    return next((role for word, role in _WORDS.items() if word in lower), "")
 
 
 def _roles(tensors: Sequence[NDArray[Any]]) -> dict[str, int | None]:

@@ -40,6 +40,19 @@ def test_token_positions_follow_names_and_values(given: Any, positions: Any) -> 
 
 
 @pytest.mark.parametrize(
+    "names",
+    [("segment_ids:0", "input_mask:0", "input_ids:0"),
+     ("serving_default_input_type_ids:0", "serving_default_input_mask:0",
+      "serving_default_input_word_ids:0"),
+     ("TYPE_IDS", "attn_mask", "src_tokens")],
+    ids=["bert", "serving", "others"],
+)  # fmt: skip
+def test_token_positions_know_what_exporters_call_inputs(names: tuple[str, ...]) -> None:
+    given = [np.array(each) for each in (IDS, TYPES, MASK, MASK, MASK, MASK)]
+    assert token_positions(given, names) == [1, 2, 0]
+
+
+@pytest.mark.parametrize(
     "arrays",
     [numbered(IDS, MASK, TYPES), numbered(IDS, TYPES, MASK, MASK, MASK, MASK),
      {"extra": IDS, **dict(zip(NAMES, (IDS, MASK, TYPES), strict=True))}],
