@@ -27,11 +27,12 @@ def least_divergent(histogram: Histogram) -> tuple[float, float]:
     bins inside: each level's mass, spread evenly over those of its bins that hold anything.
     Q knows nothing of what lies outside, so saturating much of it costs much.
 
-    Two things differ from the source. Both ends are searched, in turn and twice, as uint8
-    activations are asymmetric. And a bin's mass is the magnitude of its elements, count times
-    abs(x), not their number: by number, the many small elements make the search give up the
-    few large ones that a network decides by (docs/calibration.md has the measurements). The
-    bins are the source's 2048.
+    Three things differ from the source. Q is not scaled up to P's mass: else a range costs
+    nothing whose few elements all lie in one bin, and all others outside. Both ends are
+    searched, in turn and twice, as uint8 activations are asymmetric. And a bin's mass is the
+    magnitude of its elements, count times abs(x), not their number: by number, the many small
+    elements make the search give up the few large ones that a network decides by
+    (docs/calibration.md has the measurements). The bins are the source's 2048.
 
     Source:
         Migacz 2017, "8-bit inference with TensorRT", GPU Technology Conference S7310.
@@ -68,7 +69,7 @@ class _Divergence:
         q = _through_levels(inside, self._middles[begin:end], low, high)
         held = p > 0
         p, q = p[held], np.maximum(q[held], _FLOOR / len(inside))
-        return float(np.sum(p * np.log(p * q.sum() / q)))
+        return float(np.sum(p * np.log(p / q)))
 
     def mirrored(self, low: float, high: float) -> float:
         """Return the divergence for the range [-high, -low]."""
