@@ -12,11 +12,12 @@ def restore_array_methods(np: Any) -> None:
     Their class is closed to assignment, so what is missing goes where Python keeps its methods.
     Some are there by name and only say that they were dropped (numpy 2.0).
     """
-    (methods,) = gc.get_referents(vars(np.ndarray))
     is_new = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
-    for name, method in _methods(np).items():
-        if is_new or name not in methods:
-            methods[name] = method
+    for methods in gc.get_referents(vars(np.ndarray)):  # the one dict behind the view
+        missing = {
+            name: method for name, method in _methods(np).items() if is_new or name not in methods
+        }
+        methods.update(missing)
     # what Python has looked up before counts no longer
     ctypes.pythonapi.PyType_Modified(ctypes.py_object(np.ndarray))
 
