@@ -106,7 +106,7 @@ def _run_program(args: argparse.Namespace, arguments: list[str]) -> int:
     from vackit.cli.runstream_modules import set_search_path
     from vackit.cli.runstream_program import execute, execute_module
     from vackit.cli.runstream_report import recorded
-    from vackit.compat.surroundings import restore_names
+    from vackit.compat.former.restore import restore_names
 
     restore_names()
     with _found(args) as path, recorded(profile=args.profile, trace=args.trace):

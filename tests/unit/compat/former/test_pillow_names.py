@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from vackit.compat.pillow_names import restore_pillow_names
+from vackit.compat.former.pillow_names import restore_pillow_names
 
 
 @pytest.fixture(autouse=True)

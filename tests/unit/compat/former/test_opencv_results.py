@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vackit.compat.opencv_results import restore_opencv_results
+from vackit.compat.former.opencv_results import restore_opencv_results
 
 RESTORED = ("HoughLinesP", "findNonZero", "convexityDefects", "calcHist", "minAreaRect")
 

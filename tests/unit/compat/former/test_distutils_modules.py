@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from vackit.compat import old_distutils
-from vackit.compat.old_distutils import LooseVersion, restore_distutils, strtobool
+from vackit.compat.former import distutils_modules
+from vackit.compat.former.distutils_modules import LooseVersion, restore_distutils, strtobool
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def no_distutils(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("distutils", "distutils.util", "distutils.version"):
         monkeypatch.setitem(sys.modules, name, sys)  # undone even where it was not there
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(old_distutils, "_HAS_OWN", False)
+    monkeypatch.setattr(distutils_modules, "_HAS_OWN", False)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
 
 
@@ -32,7 +32,7 @@ def test_programs_import_what_python_has_dropped() -> None:
 
 
 def test_an_own_distutils_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(old_distutils, "_HAS_OWN", False)
+    monkeypatch.setattr(distutils_modules, "_HAS_OWN", False)
     monkeypatch.setitem(sys.modules, "distutils", sys)
     restore_distutils()
     assert sys.modules["distutils"] is sys

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vackit.compat.array_methods import restore_array_methods
+from vackit.compat.former.array_methods import restore_array_methods
 
 # numpy 1 still has them and may warn of their end
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
