@@ -31,6 +31,7 @@ def maps(scene: Scene, tail: Tail) -> Candidates | None:
         if not scene.has_tail("Sigmoid", parts[0]):
             scores = tail("Sigmoid", scores)
     else:
+        parts = _boxes_first(scene, parts)
         boxes = rows(tail, parts[0], 4)
         scores = tail.concat(
             [_share(scene, tail, parts[1], 1), _share(scene, tail, parts[2], num_classes)], axis=2
@@ -57,6 +58,17 @@ def table(scene: Scene, tail: Tail) -> Candidates | None:
         scores = tail("Sigmoid", scores)
     boxes = tail.slice(value, 0, 4, axis=2)
     return _found(scene, tail, boxes, scores, frozenset({output.name}))
+
+
+def _boxes_first(scene: Scene, parts: list[list[Output]]) -> list[list[Output]]:
+    """Tell boxes from four classes: MMDetection's order is all classes, boxes, objectness.
+
+    Elsewhere the first of equal maps are the boxes (the published head: boxes, objectness,
+    classes).
+    """
+    boxes, objectness, classes = parts
+    is_last = scene.outputs.index(objectness[0]) == 2 * len(boxes)
+    return [classes, objectness, boxes] if scene.params.num_classes == 4 and is_last else parts
 
 
 def _share(scene: Scene, tail: Tail, part: list[Output], channels: int) -> str:

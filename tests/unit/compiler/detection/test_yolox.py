@@ -56,6 +56,17 @@ def test_three_maps_a_level_are_decoded(
     assert_same(results, boxes_of(maps))
 
 
+@pytest.mark.parametrize("num_classes", [1, 3, 4], ids=["one class", "three", "as many as sides"])
+def test_maps_in_the_order_of_mmdetection_are_decoded(
+    detect: Detect, assert_same: Same, num_classes: int
+) -> None:
+    maps = random_maps(num_classes)
+    parts = {"cls": slice(5, None), "bbox": slice(4), "obj": slice(4, 5)}
+    outputs = {f"{n}{i}": m[:, part] for n, part in parts.items() for i, m in enumerate(maps)}
+    results = detect("yolox_nms", outputs, SIZE, num_classes=num_classes)
+    assert_same(results, boxes_of(maps))
+
+
 @pytest.mark.parametrize("is_transposed", [False, True], ids=["rows", "columns"])
 def test_a_raw_table_is_decoded(detect: Detect, assert_same: Same, is_transposed: bool) -> None:
     maps = random_maps()
