@@ -12,7 +12,7 @@ import onnx.inliner
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto
 
-from vackit.compiler.float32 import to_float32
+from vackit.compiler.float32 import images_to_float32, to_float32
 from vackit.compiler.graph import opset_of, sort_nodes
 from vackit.compiler.model_checks import (
     all_tensors,
@@ -21,6 +21,7 @@ from vackit.compiler.model_checks import (
 )
 from vackit.compiler.new_opset import lower_new_opset
 from vackit.compiler.old_opset import raise_old_opset
+from vackit.compiler.runtime_norms import write_out_runtime_norms
 from vackit.config.build import BuildConfig
 from vackit.errors import ModelError
 
@@ -47,7 +48,8 @@ def read_model(config: BuildConfig) -> onnx.ModelProto:
     """Return the model that ``frontend.checkpoint`` names, its weights inside.
 
     Initializers that old exporters also list as inputs are inputs no longer; functions are
-    inlined; every node has a name; other floating precisions become float32.
+    inlined; every node has a name; other floating precisions become float32, and so do
+    images of uint8.
 
     Raises:
         ModelError: Neither frontend nor file is of ONNX, no checkpoint is named, or the file
@@ -74,6 +76,7 @@ def read_model(config: BuildConfig) -> onnx.ModelProto:
         )
     model = read_onnx(checkpoint)
     to_float32(model, checkpoint)
+    images_to_float32(model, checkpoint)
     if config.backend.dtype == "int8":
         refuse_quantized(model.graph, checkpoint)
     return model
@@ -85,6 +88,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     _load_external_data(model, path)
     # converters put nodes of theirs at the end, which runtimes allow and the checker does not
     sort_nodes(model.graph)
+    write_out_runtime_norms(model)
     _check(model, path)
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
@@ -131,8 +135,9 @@ def _check(model: onnx.ModelProto, path: Path) -> None:
             where=path,
             hint="export it again with a newer opset, 13 for instance",
         )
-    # exporters leave out shapes of outputs that they do not know; only the checker asks for them
-    unknown = [value.type.tensor_type for value in model.graph.output if _has_no_shape(value)]
+    # exporters leave out shapes that they do not know; only the checker asks for them
+    values = (*model.graph.input, *model.graph.output)
+    unknown = [value.type.tensor_type for value in values if _has_no_shape(value)]
     for tensor_type in unknown:
         tensor_type.shape.SetInParent()
     try:
@@ -142,7 +147,7 @@ def _check(model: onnx.ModelProto, path: Path) -> None:
         raise ModelError(f"not a model by ONNX's own checker: {fact}", where=path) from error
     for tensor_type in unknown:
         tensor_type.ClearField("shape")
-    for value in (*model.graph.input, *model.graph.output):
+    for value in values:
         if value.type.WhichOneof("value") != "tensor_type":
             raise ModelError(f"'{value.name}' is not a tensor", where=path)
 

@@ -209,7 +209,7 @@ def _check_shape(name: str, own: Shape | None, wanted: tuple[int, ...], where: o
 
 
 def _is_channels_last(own: Shape | None, wanted: tuple[int, ...]) -> bool:
-    shape = own if own is not None else wanted
+    shape: Shape = own if own is not None and _tells_layout(own) else wanted
     if len(shape) != _IMAGE_AXES:
         return False
     # a picture one pixel wide is a vector of channels
@@ -217,9 +217,14 @@ def _is_channels_last(own: Shape | None, wanted: tuple[int, ...]) -> bool:
     return is_picture and shape[3] in _IMAGE_CHANNELS and shape[1] not in _IMAGE_CHANNELS
 
 
+def _tells_layout(own: Shape) -> bool:
+    """Tell whether the model itself says where its channels are; open axes may be any."""
+    return len(own) != _IMAGE_AXES or isinstance(own[1], int) or isinstance(own[3], int)
+
+
 def _as_channels_first(own: Shape | None, wanted: tuple[int, ...]) -> tuple[int, ...]:
     # the YAML may say either; the channel count tells which
-    channels = own[3] if own is not None else wanted[3]
+    channels = own[3] if own is not None and _tells_layout(own) else wanted[3]
     if len(wanted) == 4 and wanted[1] == channels and wanted[3] != channels:
         return wanted
     return (wanted[0], wanted[3], wanted[1], wanted[2]) if len(wanted) == 4 else wanted

@@ -74,6 +74,14 @@ def test_read_onnx_takes_outputs_of_unknown_shape(tmp_path: Path) -> None:
     assert not output.type.tensor_type.HasField("shape")
 
 
+def test_read_onnx_takes_inputs_of_unknown_shape(tmp_path: Path) -> None:
+    model = tiny_models.conv()
+    model.graph.input[0].type.tensor_type.ClearField("shape")
+    onnx.save(model, tmp_path / "x.onnx")
+    read = read_onnx(tmp_path / "x.onnx")
+    assert not read.graph.input[0].type.tensor_type.HasField("shape")
+
+
 def test_read_model_asks_for_a_checkpoint_when_none_is_named(make_config: MakeConfig) -> None:
     with pytest.raises(ModelError, match="names no model"):
         read_model(make_config(None))

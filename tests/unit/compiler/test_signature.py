@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from vackit.compiler.graph import shape_of
+from vackit.compiler.graph import set_shape, shape_of
 from vackit.compiler.signature import set_inputs
 from vackit.errors import ModelError
 from vackit.testing import tiny_models
@@ -25,6 +25,13 @@ def test_set_inputs_fills_open_axes() -> None:
     model = build.model({"input": ["N", 3, "H", "W"]}, {"output": ["N", 4, "H", "W"]})
     set_inputs(model, {"input": (1, 3, 16, 24)}, "x.yaml")
     assert shape_of(model.graph.input[0]) == (1, 3, 16, 24)
+
+
+def test_set_inputs_believes_the_config_where_the_model_leaves_all_axes_open() -> None:
+    model = _nhwc()
+    set_shape(model.graph.input[0], ("a", "b", "c", "d"))
+    set_inputs(model, {"input": (1, 8, 8, 3)}, "x.yaml")
+    assert shape_of(model.graph.input[0]) == (1, 3, 8, 8)
 
 
 def test_set_inputs_takes_the_models_shapes_when_the_config_has_none() -> None:
