@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Let models of other floating precisions compute in float32, from which the compiler starts."""
+"""Let models compute in float32, from which the compiler starts, and take images in it."""
 
 import logging
 from collections.abc import Iterator
@@ -9,8 +9,10 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, TensorProto, ValueInfoProto, numpy_helper
 
-from vackit.compiler.graph import subgraphs
+from vackit.compiler.graph import copy_model, subgraphs
 from vackit.compiler.model_checks import all_nodes, all_tensors
+from vackit.compiler.running import open_session
+from vackit.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +23,7 @@ _NAMES: dict[int, str] = {
 }
 # attributes that hold an element type: of Cast, of what makes values out of nothing
 _TYPE_ATTRIBUTES = ("dtype", "output_datatype", "to")
+_IMAGE_AXES = 4
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -48,6 +51,37 @@ def to_float32(model: onnx.ModelProto, path: Path) -> None:
         if attribute.i in found:
             attribute.i = TensorProto.FLOAT
     _drop_idle_casts(model)
+
+
+def images_to_float32(model: onnx.ModelProto, path: Path) -> None:
+    """Turn uint8 images (4 axes) into float32 inputs, as preprocessing makes them: 0 to 255.
+
+    Where something inside needs uint8 itself the inputs stay.
+
+    Args:
+        model: Changed in place.
+        path: Its file, for the log.
+    """
+    trial = copy_model(model)
+    images = [value for value in trial.graph.input if _is_image(value)]
+    if not images:
+        return
+    for value in images:
+        value.type.tensor_type.elem_type = TensorProto.FLOAT
+    del trial.graph.value_info[:]
+    try:
+        open_session(trial, path)
+    except ModelError as error:
+        logger.info("%s: the uint8 input stays: %s", path, error)
+        return
+    _drop_idle_casts(trial)
+    model.CopyFrom(trial)
+    logger.info("%s: '%s' is taken as float32, 0 to 255", path, images[0].name)
+
+
+def _is_image(value: ValueInfoProto) -> bool:
+    tensor = value.type.tensor_type
+    return tensor.elem_type == TensorProto.UINT8 and len(tensor.shape.dim) == _IMAGE_AXES
 
 
 def _found(graph: onnx.GraphProto) -> dict[int, str]:

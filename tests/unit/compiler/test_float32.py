@@ -94,3 +94,35 @@ def test_to_float32_keeps_the_lowest_float64_finite() -> None:
     mask = numpy_helper.to_array(model.graph.initializer[0])
     assert mask.dtype == np.float32
     assert (mask == np.finfo(np.float32).min).all()
+
+
+def uint8_images(*ops: str) -> onnx.ModelProto:
+    """Return operators in a chain behind an NHWC image of uint8; Cast is to float32."""
+    build, value = tiny_models.Builder(), "input"
+    for index, op in enumerate(ops):
+        output = "output" if index == len(ops) - 1 else f"v{index}"
+        options = {"Cast": {"to": TensorProto.FLOAT}, "Transpose": {"perm": [0, 3, 1, 2]}}
+        value = build.add(op, [value], output, **options.get(op, {}))
+    model = build.model({"input": [1, 4, 4, 3]}, {"output": [1, 3, 4, 4]})
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    return model
+
+
+@pytest.mark.parametrize("ops", [("Cast", "Transpose"), ("Transpose", "Cast")], ids="-".join)
+def test_read_model_takes_images_of_uint8_as_float32(
+    make_config: MakeConfig, ops: tuple[str, ...]
+) -> None:
+    model = read_model(make_config(uint8_images(*ops)))
+    onnx.checker.check_model(model, full_check=True)
+    assert {node.op_type for node in model.graph.node} == {"Transpose", "Identity"}
+    x = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3)).astype(np.float32)
+    assert np.array_equal(run(model, x), x.transpose(0, 3, 1, 2))
+
+
+def test_read_model_leaves_images_that_are_computed_with_in_uint8(make_config: MakeConfig) -> None:
+    given = uint8_images("Transpose", "Max", "Cast")
+    top = numpy_helper.from_array(np.full((1,), 7, np.uint8), "top")
+    given.graph.initializer.append(top)
+    given.graph.node[1].input.append("top")
+    model = read_model(make_config(given))
+    assert model.graph.input[0].type.tensor_type.elem_type == TensorProto.UINT8
