@@ -77,7 +77,6 @@ def read_model(config: BuildConfig) -> onnx.ModelProto:
     model = read_onnx(checkpoint)
     to_float32(model, checkpoint)
     images_to_float32(model, checkpoint)
-    images_to_float32(model, checkpoint)
     if config.backend.dtype == "int8":
         refuse_quantized(model.graph, checkpoint)
     return model

@@ -21,7 +21,7 @@ DTYPES = {
     "bfloat16": TensorProto.BFLOAT16,
     "float64": TensorProto.DOUBLE,
 }
-OPTIONS = {"Cast": {"to": TensorProto.FLOAT}, "Transpose": {"perm": [0, 3, 1, 2]}}
+OPTIONS: dict[str, Any] = {"Cast": {"to": TensorProto.FLOAT}, "Transpose": {"perm": [0, 3, 1, 2]}}
 MakeConfig = Callable[..., BuildConfig]
 
 
@@ -102,7 +102,7 @@ def uint8_images(*ops: str) -> onnx.ModelProto:
     build, value = tiny_models.Builder(), "input"
     for index, op in enumerate(ops):
         output = "output" if index == len(ops) - 1 else f"v{index}"
-        options: dict[str, Any] = OPTIONS.get(op, {})
+        options = OPTIONS.get(op, {})
         value = build.add(op, [value], output, **options)
     model = build.model({"input": [1, 4, 4, 3]}, {"output": [1, 3, 4, 4]})
     model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
