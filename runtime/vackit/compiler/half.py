@@ -5,7 +5,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from vackit.compiler.graph import copy_model, replace, replace_uses, set_nodes
+from vackit.compiler.graph import copy_model, output_names, replace, replace_uses, set_nodes
 from vackit.errors import ModelError
 
 # what these read from their constants steers shapes; it keeps its full precision
@@ -31,11 +31,23 @@ def to_half(model: onnx.ModelProto, where: object = "") -> onnx.ModelProto:
     """
     half = copy_model(model)
     graph = half.graph
+    _copy_constant_outputs(graph)
     before = [*_narrow_weights(graph, where), *_narrow_inputs(graph)]
     after = _narrow_outputs(graph)
     set_nodes(graph, [*before, *graph.node, *after])
     del graph.value_info[:]
     return half
+
+
+def _copy_constant_outputs(graph: onnx.GraphProto) -> None:
+    """Let a node make each output that is a constant, such as a detector's anchors."""
+    outputs = output_names(graph)
+    for tensor in graph.initializer:
+        if (name := tensor.name) in outputs:
+            tensor.name = f"{name}/constant"
+            replace_uses(graph, name, tensor.name)
+            copy = helper.make_node("Identity", [tensor.name], [name], name=f"{name}/Identity")
+            graph.node.append(copy)
 
 
 def _narrow_weights(graph: onnx.GraphProto, where: object) -> list[onnx.NodeProto]:

@@ -49,6 +49,18 @@ def test_to_half_computes_in_float32(run: Run) -> None:
     assert run(half, input=x)["output"].tolist() == [[0.0]]
 
 
+@pytest.mark.parametrize("count", [1, 4], ids=["one number", "several"])
+def test_to_half_takes_outputs_that_are_constants(run: Run, count: int) -> None:
+    build = tiny_models.Builder()
+    anchors = build.weight("anchors", np.arange(1, 1 + count, dtype=np.float32))
+    build.add("Mul", ["input", anchors], "output")
+    model = build.model({"input": ["N", count]}, {"output": ["N", count], "anchors": [count]})
+    got = run(to_half(model), input=np.full((1, count), 2, np.float16))
+    assert got["anchors"].dtype == np.float16
+    assert got["anchors"].tolist() == list(range(1, 1 + count))
+    assert got["output"].tolist() == [[2 * anchor for anchor in range(1, 1 + count)]]
+
+
 def test_to_half_leaves_what_steers_shapes_and_single_numbers(run: Run) -> None:
     build = tiny_models.Builder()
     scales = build.weight("scales", np.array([1, 1, 2, 2], np.float32))
