@@ -4,6 +4,8 @@
 yolov10_nms shares the maps, but its boxes are one to an object and need no suppression.
 """
 
+import logging
+
 import numpy as np
 
 from vackit.compiler.detection.cells import (
@@ -16,6 +18,8 @@ from vackit.compiler.detection.cells import (
 from vackit.compiler.detection.scene import Output, Scene
 from vackit.compiler.detection.select import Candidates
 from vackit.compiler.detection.tail import END, Tail
+
+logger = logging.getLogger(__name__)
 
 # bins of a distance's distribution: what every published model has comes first
 _NUM_BINS = (16, *range(1, 16), *range(17, 65))
@@ -83,8 +87,20 @@ def _distance_maps(scene: Scene) -> tuple[list[list[Output]], int] | None:
     for bins in _NUM_BINS:
         for channels in ((4 * bins, num_classes), (4 * bins + num_classes,)):
             if maps := scene.split_maps(*channels):
-                return maps, bins
+                is_clear = channels[0] != channels[-1] or len(maps) == 1
+                return maps if is_clear else _told_apart(scene, maps), bins
     return None
+
+
+def _told_apart(scene: Scene, maps: list[list[Output]]) -> list[list[Output]]:
+    """Return boxes and classes of as many channels: a Sigmoid tells the classes."""
+    shares = [scene.has_tail("Sigmoid", part) for part in maps]
+    if shares == [True, False]:
+        return maps[::-1]
+    if not any(shares):
+        message = "boxes and classes have maps of one size: '%s', which comes first, is of boxes"
+        logger.warning(message, maps[0][0].name)
+    return maps
 
 
 def _expectation(tail: Tail, distances: str, bins: int) -> str:

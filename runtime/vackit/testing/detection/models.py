@@ -15,7 +15,7 @@ def planted(
     outputs: Mapping[str, Sequence[int]],
     size: tuple[int, int],
     *,
-    through: str = "Identity",
+    through: str | Mapping[str, str] = "Identity",
     opset: int = 13,
 ) -> onnx.ModelProto:
     """Return a model that hands its inputs on as the outputs of a head, batch free.
@@ -23,12 +23,16 @@ def planted(
     Args:
         outputs: Per output its shape without the batch; its input is called ``in_`` and so.
         size: (height, width) of the image that it also takes, as ``image``, and ignores.
-        through: The operator between.
+        through: The operator between, or per output that has another than Identity.
         opset: Of the default domain.
     """
     inputs = {"image": (3, *size)} | {f"in_{name}": tuple(s) for name, s in outputs.items()}
+    ops = dict.fromkeys(outputs, through) if isinstance(through, str) else through
     graph = helper.make_graph(
-        [helper.make_node(through, [f"in_{name}"], [name], name=name) for name in outputs],
+        [
+            helper.make_node(ops.get(name, "Identity"), [f"in_{name}"], [name], name=name)
+            for name in outputs
+        ],
         "planted",
         [_value(name, shape) for name, shape in inputs.items()],
         [_value(name, shape) for name, shape in outputs.items()],

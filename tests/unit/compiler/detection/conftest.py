@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Append a head to a model that plants its outputs, and compare with the reference."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ def detect(
     kind: str,
     outputs: Arrays,
     size: tuple[int, int] = (32, 48),
-    through: str = "Identity",
+    through: str | Mapping[str, str] = "Identity",
     **params: Any,
 ) -> Arrays:
     """Return what a model with these outputs (leading axis: the batch) gives behind ``kind``."""

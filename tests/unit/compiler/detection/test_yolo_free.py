@@ -75,7 +75,9 @@ def test_the_number_of_bins_is_found(
     assert_same(results, boxes_of(maps, bins))
 
 
-def test_of_equal_maps_the_boxes_come_first(detect: Detect, assert_same: Same) -> None:
+def test_of_equal_maps_the_boxes_come_first(
+    detect: Detect, assert_same: Same, caplog: pytest.LogCaptureFixture
+) -> None:
     rng = np.random.default_rng(1)
     maps = [rng.normal(-1, 1.5, (1, 128, *each)).astype(np.float32) for each in CELLS]
     outputs = {f"{name}{i}": each[:, part] for i, each in enumerate(maps)
@@ -83,6 +85,20 @@ def test_of_equal_maps_the_boxes_come_first(detect: Detect, assert_same: Same) -
     results = detect("yolov8_nms", outputs, SIZE, num_classes=64)
     boxes = list(reference.distances([each[0] for each in maps], STRIDES, 16))
     assert_same(results, [boxes])
+    assert "'box0', which comes first, is of boxes" in caplog.text
+
+
+def test_of_equal_maps_a_sigmoid_tells_the_classes(
+    detect: Detect, assert_same: Same, caplog: pytest.LogCaptureFixture
+) -> None:
+    rng = np.random.default_rng(1)
+    maps = [rng.normal(-1, 1.5, (1, 128, *each)).astype(np.float32) for each in CELLS]
+    outputs = {f"{name}{i}": each[:, part] for name, part in (("cls", slice(64, None)),
+               ("box", slice(64))) for i, each in enumerate(maps)}  # fmt: skip
+    through = dict.fromkeys([name for name in outputs if "cls" in name], "Sigmoid")
+    results = detect("yolov8_nms", outputs, SIZE, num_classes=64, through=through)
+    assert_same(results, [list(reference.distances([each[0] for each in maps], STRIDES, 16))])
+    assert not caplog.text
 
 
 def test_class_maps_that_are_shares_already_stay(detect: Detect, assert_same: Same) -> None:
