@@ -20,6 +20,8 @@ from vackit.tensors import FLOAT_DTYPES, TensorSpec
 from vackit.vdsp.fusion import FusionOperator
 
 Tensors = list[NDArray[Any]]
+# of models that take a picture's bytes, such as TensorFlow's detectors
+_PIXELS = "uint8"
 # operators kept for sizes that samples ask for
 _MOST_SIZES = 64
 
@@ -45,6 +47,7 @@ def prepared(
 class ImageOperator:
     """The vdsp params' fused preprocessing in front of an image model.
 
+    A model that takes uint8 gets the pixels, if the vdsp params leave them as they are.
     A model of several sizes gets images of the size that the vdsp params say, else of its
     largest; a sample's parameter ``input_size=(height, width)`` says another.
 
@@ -68,20 +71,24 @@ class ImageOperator:
         if "input_size" in params:
             params = dict(params)
             operator = self._sized(params.pop("input_size"))
-            return [operator(sample, **params)[np.newaxis]]
-        return [self._operator(sample, **params)[np.newaxis]]
+            return [self._typed(operator(sample, **params))[np.newaxis]]
+        return [self._typed(self._operator(sample, **params))[np.newaxis]]
 
     def into(self, sample: Any, params: Mapping[str, Any], room: Tensors) -> Tensors:
         """Preprocess an image into ``room``, a sample's of `ModelOperator.rooms`."""
-        if "input_size" in params:
+        if "input_size" in params or self._spec.dtype == _PIXELS:
             return self(sample, params)
         return [self._operator(sample, out=room[0][0], **params)[np.newaxis]]
+
+    def _typed(self, made: NDArray[Any]) -> NDArray[Any]:
+        return made.astype(np.uint8) if self._spec.dtype == _PIXELS else made
 
     def _made(self, vdsp: VdspParams) -> FusionOperator:
         _, _, height, width = self._spec.sample_shape
         is_half = self._spec.dtype == "float16"
         operator = FusionOperator(vdsp, (height, width), "float16" if is_half else "float32")
         _check_fit(vdsp, operator.output_shape, self._spec)
+        _check_pixels(vdsp, self._spec)
         return operator
 
     def _sized(self, size: tuple[int, int]) -> FusionOperator:
@@ -118,7 +125,8 @@ class TensorOperator:
 
 def _image_input(program: Program) -> TensorSpec:
     spec = program.inputs[0]
-    if len(program.inputs) != 1 or len(spec.shape) != 4 or spec.dtype not in FLOAT_DTYPES:
+    dtypes = (*FLOAT_DTYPES, _PIXELS)
+    if len(program.inputs) != 1 or len(spec.shape) != 4 or spec.dtype not in dtypes:
         takes = ", ".join(str(spec) for spec in program.inputs)
         raise StreamError(
             f"vdsp params make one image tensor, the model takes {takes}",
@@ -138,6 +146,16 @@ def _check_fit(vdsp: VdspParams, made: tuple[int, ...], spec: TensorSpec) -> Non
             hint=f"set OimageHeight to {wanted[1]} and OimageWidth to {wanted[2]}"
             if made[0] == wanted[0]
             else "",
+        )
+
+
+def _check_pixels(vdsp: VdspParams, spec: TensorSpec) -> None:
+    if spec.dtype == _PIXELS and vdsp.norma_type != "EQUAL":
+        raise StreamError(
+            f"the model's input {spec} takes pixels as they are, NormaType {vdsp.norma_type} "
+            "makes other numbers",
+            where=vdsp.source or vdsp.op_type,
+            hint="set NormaType to EQUAL",
         )
 
 

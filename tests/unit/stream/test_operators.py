@@ -70,6 +70,32 @@ def test_image_operator_refuses_a_model_that_takes_no_image(
         ImageOperator(vdsp(), make_program(inputs))
 
 
+PIXELS = (TensorSpec("image", (None, 3, 8, 8), "uint8"),)
+
+
+@pytest.mark.parametrize("params", [{}, {"input_size": (8, 8)}], ids=["plain", "with a size"])
+def test_image_operator_gives_pixels_to_a_model_that_takes_bytes(
+    make_program: Any, params: dict[str, Any]
+) -> None:
+    image = np.random.default_rng(2).integers(0, 256, (3, 8, 8), np.uint8)
+    equal = dataclasses.replace(vdsp(), norma_type="EQUAL")
+    operator = ImageOperator(equal, make_program(PIXELS))
+    for (tensor,) in (
+        operator(image, params),
+        operator.into(image, params, [np.zeros((1, 3, 8, 8), np.uint8)]),
+    ):
+        assert tensor.dtype == np.uint8
+        np.testing.assert_array_equal(tensor, image[np.newaxis])
+
+
+def test_image_operator_refuses_to_normalize_for_a_model_that_takes_bytes(
+    make_program: Any,
+) -> None:
+    with pytest.raises(StreamError, match="takes pixels as they are, NormaType DIV255") as caught:
+        ImageOperator(vdsp(), make_program(PIXELS))
+    assert caught.value.hint == "set NormaType to EQUAL"
+
+
 TWO = (TensorSpec("ids", (None, 3), "int64"), TensorSpec("mask", (None, 3), "float16"))
 
 

@@ -100,6 +100,8 @@ class CalibrationSet:
             )
         if not np.isfinite(array).all():
             raise CalibrationError("preprocessed, it holds NaN or infinity", where=path)
+        if not np.can_cast(array.dtype, spec.dtype, "same_kind"):
+            _check_whole(array, spec, path)
         return {spec.name: array[np.newaxis].astype(spec.dtype, copy=False)}
 
     def _from_npz(self, path: Path) -> Feeds:
@@ -120,6 +122,19 @@ class CalibrationSet:
                 )
             feeds[spec.name] = array.astype(spec.dtype, copy=False)
         return feeds
+
+
+def _check_whole(array: NDArray[Any], spec: TensorSpec, path: Path) -> None:
+    with np.errstate(invalid="ignore"):
+        is_whole = np.array_equal(array.astype(spec.dtype), array)
+    if not is_whole:
+        raise CalibrationError(
+            f"preprocessed, it goes from {array.min():g} to {array.max():g}; the model's input "
+            f"{spec} takes whole numbers",
+            where=path,
+            hint="let Normalize in dataset.process_ops keep pixels as they are: div255: false, "
+            "norm_type: null",
+        )
 
 
 def takes_npz(dataset: Dataset | None) -> bool:

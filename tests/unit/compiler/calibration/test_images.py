@@ -202,3 +202,23 @@ def test_calibration_set_names_an_image_that_becomes_nan(make_config: MakeConfig
     broken: Any = lambda path: np.full((3, 8, 8), np.nan, np.float32)  # noqa: E731
     with pytest.raises(CalibrationError, match=r"img0\.png: preprocessed, it holds NaN"):
         list(CalibrationSet(make_config(None), (INPUT,), broken))
+
+
+PIXELS = TensorSpec("input", (None, 3, 8, 8), "uint8", "NCHW")
+
+
+def test_calibration_set_keeps_pixels_for_a_model_that_takes_bytes(make_config: MakeConfig) -> None:
+    whole: Any = lambda path: np.full((3, 8, 8), 200.0, np.float32)  # noqa: E731
+    _, feeds = next(iter(CalibrationSet(make_config(None), (PIXELS,), whole)))
+    assert feeds["input"].dtype == np.uint8
+    assert (feeds["input"] == 200).all()
+
+
+@pytest.mark.parametrize("value", [0.5, -1.0, 300.0])
+def test_calibration_set_refuses_to_cut_numbers_off_for_a_model_that_takes_bytes(
+    make_config: MakeConfig, value: float
+) -> None:
+    made: Any = lambda path: np.full((3, 8, 8), value, np.float32)  # noqa: E731
+    with pytest.raises(CalibrationError, match="takes whole numbers") as caught:
+        list(CalibrationSet(make_config(None), (PIXELS,), made))
+    assert "div255: false" in caught.value.hint
