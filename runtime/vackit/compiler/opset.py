@@ -34,8 +34,11 @@ def raise_opset(model: onnx.ModelProto, where: object) -> int:
     except Exception as error:  # the converter raises RuntimeError and its own C++ classes
         raise _stopped_by(model, str(error), where) from error
     _keep_names(model.graph, converted.graph)
+    # the converter leaves the ranges of their sizes behind
     for kept, value in zip(model.graph.input, converted.graph.input, strict=False):
-        value.CopyFrom(kept)  # the converter leaves the range of its sizes behind
+        value.CopyFrom(kept)
+    for kept, value in zip(model.graph.output, converted.graph.output, strict=True):
+        value.CopyFrom(kept)
     if opset_of(model) < _EXPLICIT_RESIZE_OPSET:
         _keep_resize(converted.graph)
     try:

@@ -7,6 +7,7 @@ import onnx
 import pytest
 from onnx import helper
 
+from vackit.compiler.dynamic import range_of, set_range
 from vackit.compiler.graph import opset_of
 from vackit.compiler.opset import raise_opset
 from vackit.errors import UnsupportedOpError
@@ -33,6 +34,16 @@ def test_raise_opset_keeps_the_outputs(version: int, run: Run) -> None:
     names = [node.name for node in model.graph.node]
     assert all(names)
     assert len(set(names)) == len(names)
+
+
+def test_raise_opset_keeps_the_ranges_of_sizes() -> None:
+    model = _old_clip(10)
+    ranges = {"input": ((1, 3, 8, 8), (1, 3, 16, 16)), "output": ((1, 4, 8, 8), (1, 4, 16, 16))}
+    for value in (*model.graph.input, *model.graph.output):
+        set_range(value, *ranges[value.name])
+    raise_opset(model, "m.onnx")
+    values = (*model.graph.input, *model.graph.output)
+    assert {value.name: range_of(value) for value in values} == ranges
 
 
 def test_raise_opset_leaves_newer_models_alone() -> None:
