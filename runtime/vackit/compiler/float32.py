@@ -22,7 +22,11 @@ _NAMES: dict[int, str] = {
     TensorProto.FLOAT16: "float16",
 }
 # attributes that hold an element type: of Cast, of what makes values out of nothing
-_TYPE_ATTRIBUTES = ("dtype", "output_datatype", "to")
+_TYPE_ATTRIBUTES = ("dtype", "output_datatype", "output_dtype", "to")
+# of uint8 these round, or begin at 0 again behind 255
+_ROUNDING = frozenset(
+    {"Add", "Div", "Einsum", "GridSample", "Mod", "Mul", "Pow", "Resize", "Sub", "Upsample"}
+)
 _IMAGE_AXES = 4
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -56,18 +60,19 @@ def to_float32(model: onnx.ModelProto, path: Path) -> None:
 def images_to_float32(model: onnx.ModelProto, path: Path) -> None:
     """Turn uint8 images (4 axes) into float32 inputs, as preprocessing makes them: 0 to 255.
 
-    Where something inside needs uint8 itself the inputs stay.
+    Where something inside needs uint8 itself, or computes otherwise in it, the inputs stay.
 
     Args:
         model: Changed in place.
         path: Its file, for the log.
     """
-    trial = copy_model(model)
-    images = [value for value in trial.graph.input if _is_image(value)]
-    if not images:
+    images = [value.name for value in model.graph.input if _is_image(value)]
+    if not images or _computes_in_uint8(model):
         return
-    for value in images:
-        value.type.tensor_type.elem_type = TensorProto.FLOAT
+    trial = copy_model(model)
+    for value in trial.graph.input:
+        if _is_image(value):
+            value.type.tensor_type.elem_type = TensorProto.FLOAT
     del trial.graph.value_info[:]
     try:
         open_session(trial, path)
@@ -76,12 +81,26 @@ def images_to_float32(model: onnx.ModelProto, path: Path) -> None:
         return
     _drop_idle_casts(trial)
     model.CopyFrom(trial)
-    logger.info("%s: '%s' is taken as float32, 0 to 255", path, images[0].name)
+    logger.warning(
+        "%s: uint8 becomes float32, from 0 to 255 as pixels are: '%s'", path, "', '".join(images)
+    )
 
 
 def _is_image(value: ValueInfoProto) -> bool:
     tensor = value.type.tensor_type
     return tensor.elem_type == TensorProto.UINT8 and len(tensor.shape.dim) == _IMAGE_AXES
+
+
+def _computes_in_uint8(model: onnx.ModelProto) -> bool:
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    kind = TensorProto.UINT8
+    whole = {value.name for value in _values(graph) if value.type.tensor_type.elem_type == kind}
+    return any(
+        node.op_type in _ROUNDING
+        and not whole.isdisjoint(node.input)
+        and not whole.isdisjoint(node.output)
+        for node in all_nodes(graph)
+    )
 
 
 def _found(graph: onnx.GraphProto) -> dict[int, str]:

@@ -127,3 +127,32 @@ def test_read_model_leaves_images_that_are_computed_with_in_uint8(make_config: M
     given.graph.node[1].input.append("top")
     model = read_model(make_config(given))
     assert model.graph.input[0].type.tensor_type.elem_type == TensorProto.UINT8
+
+
+def test_read_model_leaves_images_whose_sums_begin_anew_behind_255(make_config: MakeConfig) -> None:
+    build = tiny_models.Builder()
+    build.add("Add", ["input", "input"], "sum")
+    build.add("Cast", ["sum"], "output", to=TensorProto.FLOAT)
+    given = build.model({"input": [1, 3, 4, 4]}, {"output": [1, 3, 4, 4]}, opset=14)
+    given.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    model = read_model(make_config(given))
+    assert model.graph.input[0].type.tensor_type.elem_type == TensorProto.UINT8
+
+
+def test_read_model_says_what_images_of_uint8_become(
+    make_config: MakeConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    read_model(make_config(uint8_images("Cast", "Transpose")))
+    assert "uint8 becomes float32, from 0 to 255 as pixels are: 'input'" in caplog.text
+
+
+def test_to_float32_knows_what_a_dequantization_makes() -> None:
+    build = tiny_models.Builder()
+    build.weight("codes", np.ones((1, 9), np.int8))
+    build.weight("scale", np.array(0.5, np.float16))
+    build.add("DequantizeLinear", ["codes", "scale"], "half", output_dtype=TensorProto.FLOAT16)
+    build.add("Add", ["input", "half"], "output")
+    model = build.model({"input": [1, 9]}, {"output": [1, 9]}, opset=23)
+    to_float32(model, Path("m.onnx"))
+    onnx.checker.check_model(model, full_check=True)
+    assert model.graph.node[0].attribute[0].i == TensorProto.FLOAT
