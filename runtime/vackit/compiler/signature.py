@@ -10,6 +10,7 @@ from onnx import helper
 
 from vackit.compiler.dynamic import set_range
 from vackit.compiler.graph import fresh_name, replace_uses, set_nodes, set_shape, shape_of
+from vackit.compiler.lone_image import add_batch_axis, drop_unread_inputs
 from vackit.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ def set_inputs(
     where: object,
     ranges: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] | None = None,
 ) -> None:
-    """Set the inputs' shapes for one sample; turn channels-last image inputs to NCHW.
+    """Set the inputs' shapes for one sample; turn image inputs to NCHW.
 
     Args:
         model: Changed in place. All its inner shapes are forgotten.
@@ -40,9 +41,13 @@ def set_inputs(
     Raises:
         ModelError: An input is missing, or a shape does not fit.
     """
-    graph = model.graph
+    graph, ranges = model.graph, ranges or {}
+    drop_unread_inputs(graph, where)
+    if add_batch_axis(model):
+        shapes = {name: _batched(shape) for name, shape in shapes.items()}
+        ranges = {name: (_batched(low), _batched(high)) for name, (low, high) in ranges.items()}
     names = [value.name for value in graph.input]
-    given = _ends(shapes, ranges or {}, where)
+    given = _ends(shapes, ranges, where)
     if len(names) == len(given) == 1 and names != list(given):
         logger.warning(
             "%s: frontend.shape names '%s'; taken for the model's one input, '%s'",
@@ -67,6 +72,10 @@ def set_inputs(
                 largest = _as_channels_first(own, largest)
             set_range(value, (1, *smallest[1:]), (1, *largest[1:]))
     del graph.value_info[:]
+
+
+def _batched(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (1, *shape) if len(shape) == _IMAGE_AXES - 1 else shape
 
 
 def _ends(
