@@ -6,6 +6,8 @@ SimplifiedLayerNormalization, which divides by the root of the mean square, with
 ONNX Runtime fuses again what is written here.
 """
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
@@ -25,6 +27,7 @@ _NORM_OPSET = 17
 _AXES_INPUT_OPSET = 18
 # of both operators, where no attribute says another
 _EPSILON = 1e-5
+_LEAST_HALF = float(np.finfo(np.float16).smallest_subnormal)
 
 
 def write_out_runtime_norms(model: onnx.ModelProto) -> None:
@@ -42,7 +45,13 @@ def _is_foreign(node: onnx.NodeProto, opset: int) -> bool:
     is_older = node.op_type == _NORM and opset < _NORM_OPSET
     if node.domain not in ("", "ai.onnx") or not (is_older or node.op_type == _ROOT_NORM):
         return False
+    if len(node.input) < 2 or not node.output or not isinstance(_epsilon(node), float):
+        return False  # damaged, as ONNX's checker will say
     return attribute(node, "axis", -1) == -1 and not any(node.output[1:])
+
+
+def _epsilon(node: onnx.NodeProto) -> Any:
+    return attribute(node, "epsilon", _EPSILON)
 
 
 class _Writer:
@@ -59,7 +68,7 @@ class _Writer:
         if self._node.op_type == _NORM:
             value = self._add("Sub", value, self._mean(value))
         square = self._add("Pow", value, self._constant("two", 2.0))
-        epsilon = self._constant("epsilon", attribute(self._node, "epsilon", _EPSILON))
+        epsilon = self._constant("epsilon", _epsilon(self._node))
         root = self._add("Sqrt", self._add("Add", self._mean(square), epsilon))
         scaled = self._add("Mul", self._add("Div", value, root), scale)
         if any(bias):
@@ -76,11 +85,9 @@ class _Writer:
     def _constant(self, role: str, number: float) -> str:
         tensor = constants(self._graph).get(self._node.input[1])
         dtype = np.dtype(np.float32) if tensor is None else numpy_helper.to_array(tensor).dtype
-        # float16 has no 1e-12, and no epsilon at all would divide by zero
-        least = float(np.finfo(dtype).smallest_subnormal)
-        return add_constant(
-            self._graph, f"{self._base}_{role}", np.array(max(number, least), dtype)
-        )
+        if dtype == np.float16:  # has no 1e-12, and no epsilon at all would divide by zero
+            number = max(number, _LEAST_HALF)
+        return add_constant(self._graph, f"{self._base}_{role}", np.array(number, dtype))
 
     def _add(self, op_type: str, *inputs: str, axes: list[int] | None = None) -> str:
         name = f"{self._base}_{op_type}_{len(self._nodes)}"

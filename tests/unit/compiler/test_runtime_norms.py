@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from vackit.compiler.frontend import read_onnx
 from vackit.compiler.running import Arrays, open_session, run
@@ -77,3 +77,30 @@ def test_read_onnx_refuses_a_runtime_norm_over_several_axes(tmp_path: Path) -> N
     onnx.save(_normed("LayerNormalization", 14, axis=1), tmp_path / "x.onnx")
     with pytest.raises(ModelError, match="No Op registered for LayerNormalization"):
         read_onnx(tmp_path / "x.onnx")
+
+
+@pytest.mark.parametrize(
+    ("names", "outputs", "epsilon"),
+    [(["x"], ["y"], 1e-5), (["x", "scale"], [], 1e-5), (["x", "scale"], ["y"], "small")],
+    ids=["no-scale", "no-output", "text"],
+)
+def test_read_onnx_refuses_damaged_runtime_norms(
+    tmp_path: Path, names: list[str], outputs: list[str], epsilon: Any
+) -> None:
+    model = _normed("LayerNormalization", 14)
+    norm = helper.make_node("LayerNormalization", names, outputs, name="norm", epsilon=epsilon)
+    model.graph.node[0].CopyFrom(norm)
+    onnx.save(model, tmp_path / "x.onnx")
+    with pytest.raises(ModelError, match="not a model by ONNX's own checker"):
+        read_onnx(tmp_path / "x.onnx")
+
+
+def test_write_out_runtime_norms_takes_bfloat16() -> None:
+    model = _normed("LayerNormalization", 14)
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        halved = helper.make_tensor(tensor.name, TensorProto.BFLOAT16, values.shape, values)
+        tensor.CopyFrom(halved)
+    write_out_runtime_norms(model)
+    kinds = {tensor.data_type for tensor in model.graph.initializer}
+    assert kinds == {TensorProto.BFLOAT16}
