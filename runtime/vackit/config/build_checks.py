@@ -45,7 +45,8 @@ def apply_aliases(document: Document) -> None:
             op["norm_type"] = None
     for path, op in _ops(document, "Resize"):
         size = op.get("size")
-        if "adaptive_side" in op and isinstance(size, list) and size == size[:1] * 2:
+        is_pair = isinstance(size, list) and len(size) == 2
+        if "adaptive_side" in op and is_pair and size[0] == size[1]:
             document.note(f"{size} is taken as [{size[0]}, -1]", (*path, "size"))
             op["size"] = [size[0], -1]
 
@@ -132,7 +133,7 @@ def _note_backend(document: Document, config: BuildConfig) -> None:
         document.note(f"no effect: it belongs to percentile, calibrate_mode is {mode!r}", share)
     extra = written(document, ("graph", "extra_ops"))
     if (document.get(extra) or {}).get("params") and config.extra_ops is None:
-        document.note("no effect: the type beside it is null", (*extra, "params"))
+        document.note("no effect: the type beside it computes nothing", (*extra, "params"))
 
 
 def _note_dataset(document: Document) -> None:

@@ -275,6 +275,12 @@ def test_slip_in_process_ops_leaves_a_note(ops: str, note: str, tmp_path: Path) 
     assert notes_of(tmp_path, dataset(ops)) == [f"dataset.process_ops.{note}"]
 
 
+def test_resize_by_one_side_is_refused_without_a_size(tmp_path: Path) -> None:
+    path = write(tmp_path, dataset("{type: Resize, size: [], adaptive_side: long}"))
+    with pytest.raises(ConfigError, match="expected at least 2 values, got 0"):
+        check_build_config(path)
+
+
 _LONG_SIDE = "{type: Resize, size: [416, -1], adaptive_side: long}, {type: ToTensor}"
 
 
@@ -329,7 +335,7 @@ def test_slip_in_sampler_leaves_a_note(sampler: str, note: str, tmp_path: Path) 
     [
         (
             "backend: {dtype: fp16}\ngraph: {extra_ops: {type: null, params: {a: 1}}}\n",
-            ["graph.extra_ops.params: no effect: the type beside it is null"],
+            ["graph.extra_ops.params: no effect: the type beside it computes nothing"],
         ),
         (
             'backend: {dtype: fp16, compile: {output_layout: [0:"YX"]}}\n',
