@@ -45,8 +45,7 @@ def apply_aliases(document: Document) -> None:
             op["norm_type"] = None
     for path, op in _ops(document, "Resize"):
         size = op.get("size")
-        is_pair = isinstance(size, list) and len(size) == 2
-        if "adaptive_side" in op and is_pair and size[0] == size[1]:
+        if "adaptive_side" in op and isinstance(size, list) and size and size == size[:1] * 2:
             document.note(f"{size} is taken as [{size[0]}, -1]", (*path, "size"))
             op["size"] = [size[0], -1]
 

@@ -34,7 +34,8 @@ def read_model_inputs(path: Path, specs: Sequence[TensorSpec]) -> list[NDArray[A
     if named := named_arrays(arrays, names, path):
         return named
     numbered = numbered_arrays(arrays, "input", path)
-    in_order = len(numbered) == len(specs) and not _told(numbered)
+    are_tokens = len({array.size for array in numbered}) == 1 and _told(numbered)
+    in_order = len(numbered) == len(specs) and not are_tokens
     if len(numbered) not in _COUNTS or in_order or not _is_text_model(specs):
         return numbered
     found = token_positions(numbered, names)

@@ -104,3 +104,10 @@ def test_token_positions_know_positions_by_their_counting() -> None:
     six[1] = np.array([[0, 1, 2]])
     six[3] = np.array(TYPES)
     assert token_positions(six, names) == [0, 3, 1, 2]
+
+
+def test_read_model_inputs_keeps_the_order_of_what_is_no_text(tmp_path: Path) -> None:
+    edges, types, mask = [[0, 1, 1], [1, 2, 0]], [[1, 0, 2]], [[0, 1, 1]]
+    path = file(tmp_path, numbered(edges, types, mask))
+    made = read_model_inputs(path, specs("edge_index", "edge_type", "node_mask"))
+    assert [array.tolist() for array in made] == [edges, types, mask]
