@@ -12,6 +12,7 @@ import onnx.inliner
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto
 
+from vackit.compiler.channel_forms import mend_channel_forms
 from vackit.compiler.float32 import images_to_float32, to_float32
 from vackit.compiler.graph import opset_of, sort_nodes
 from vackit.compiler.model_checks import (
@@ -96,6 +97,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     _name_nodes(model.graph)
     refuse_unknown_operators(model.graph, path)
     raise_old_opset(model, path)
+    mend_channel_forms(model)
     lower_new_opset(model, path)
     return model
 
