@@ -99,7 +99,7 @@ def run_datalist(plan: DatalistPlan) -> DatalistReport:
                 [entry.path for entry in entries],
                 run,
                 force=plan.force,
-                sizes_vary=any(spec.is_dynamic for spec in program.outputs),
+                sizes_vary=_sizes_vary(program),
             )
         except DataError as error:
             places = {str(entry.path): _place(plan, entry) for entry in entries}
@@ -110,6 +110,12 @@ def run_datalist(plan: DatalistPlan) -> DatalistReport:
         _run(plan, graph, [entries[index] for index in pending], pending, writer)
         writer.finish()
     return DatalistReport(plan.output, len(entries), len(pending), run)
+
+
+def _sizes_vary(program: Program) -> bool:
+    # what a graph of fixed batch gives may follow the values: a detector's finds
+    is_fixed = program.artifact.manifest.max_batch == 1
+    return is_fixed or any(spec.is_dynamic for spec in program.outputs)
 
 
 def _run(

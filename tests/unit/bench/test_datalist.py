@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from vackit.bench.datalist import DatalistPlan, run_datalist
+from vackit.compiler.pipeline import build
+from vackit.config.build import load_build_config
 from vackit.config.vdsp import VdspParams
 from vackit.data.datalist import write_datalist
 from vackit.data.npz import read_npz, write_npz
 from vackit.errors import DataError, StreamError
 from vackit.results.reader import read_results
+from vackit.testing import tiny_models
 from vackit.testing.tiny_artifacts import write_tiny_artifact
 
 NUM = 11
@@ -54,6 +58,30 @@ def test_run_datalist_joins_outputs_to_inputs_by_name(plan: DatalistPlan) -> Non
     run_datalist(plan)
     entries = read_results(plan.output).entries
     assert [Path(entry.input).name for entry in entries] == [f"{i}.npz" for i in range(NUM)]
+
+
+def test_run_datalist_takes_outputs_whose_size_follows_the_values(
+    plan: DatalistPlan, tmp_path: Path
+) -> None:
+    build_model = tiny_models.Builder()
+    limit = build_model.weight("limit", np.array(0.2, np.float32))
+    build_model.add("Greater", ["input", limit], "bright")
+    build_model.add("NonZero", ["bright"], "found")
+    build_model.add("Transpose", ["found"], "output")
+    model = build_model.model({"input": [1, 3, 8, 8]}, {"output": ["n", 4]})
+    model.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
+    onnx.save(model, tmp_path / "finds.onnx")
+    (tmp_path / "finds.yaml").write_text(
+        "name: finds\n"
+        "frontend: {type: onnx, checkpoint: finds.onnx, shape: {input: [1, 3, 8, 8]}}\n"
+        "backend: {type: tvm_vacc, dtype: fp16}\n"
+        "workspace: {path: .}\n"
+    )
+    report = build(load_build_config(tmp_path / "finds.yaml"))
+    run_datalist(replace(plan, prefix=report.prefix))
+    counts = [len(read_npz(plan.output / f"output_{i:06d}.npz")["output_0"]) for i in range(NUM)]
+    # 10 * i / 255 is above 0.2 from the sixth on
+    assert counts == [0] * 6 + [3 * 8 * 8] * (NUM - 6)
 
 
 def test_run_datalist_does_nothing_when_all_is_there(plan: DatalistPlan) -> None:
