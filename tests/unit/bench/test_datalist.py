@@ -75,7 +75,7 @@ def test_run_datalist_takes_outputs_whose_size_follows_the_values(
         "name: finds\n"
         "frontend: {type: onnx, checkpoint: finds.onnx, shape: {input: [1, 3, 8, 8]}}\n"
         "backend: {type: tvm_vacc, dtype: fp16}\n"
-        "workspace: {path: .}\n"
+        f"workspace: {{path: {tmp_path}}}\n"
     )
     report = build(load_build_config(tmp_path / "finds.yaml"))
     run_datalist(replace(plan, prefix=report.prefix))
