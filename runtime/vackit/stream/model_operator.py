@@ -57,9 +57,11 @@ class ModelOperator:
             DeviceExecutionError: The device failed.
             StreamError: A sample's tensors are not one per input, each of one sample.
         """
+        for tensors in batch:
+            self._check(tensors)
         if self.program.max_batch == 1 or len(batch) == 1:
             # its outputs may have no batch axis that a joint result could be cut along
-            return [self._infer(self._checked(tensors)) for tensors in batch]
+            return [self._infer(tensors) for tensors in batch]
         if self._varies and len({_shapes(tensors) for tensors in batch}) > 1:
             # those of one size side by side go together
             parts = [list(part) for _, part in groupby(batch, _shapes)]
@@ -92,20 +94,18 @@ class ModelOperator:
             return room
         return np.concatenate(parts, out=room)
 
-    def _checked(self, tensors: Tensors) -> Tensors:
-        """Return one sample's tensors; what a device would not notice is refused.
-
-        In a batch they cannot be joined to the others', and come here by themselves.
-        """
+    def _check(self, tensors: Tensors) -> None:
+        """Refuse what a device would not notice; two rows and none would pass for two samples."""
         specs = self.program.inputs
         made = len(tensors) if isinstance(tensors, list | tuple) else type(tensors).__name__
         if made != len(specs):
             takes = f"{len(specs)} arrays ({', '.join(map(str, specs))})"
             raise StreamError(f"the model takes {takes}, its operator made {made}")
         for spec, array in zip(specs, tensors, strict=True):
-            if spec.shape[:1] == (None,) and len(array) != 1:
+            if not isinstance(array, np.ndarray):
+                raise StreamError(f"input {spec} takes an array, got {type(array).__name__}")
+            if spec.shape[:1] == (None,) and array.shape[:1] != (1,):
                 raise StreamError(f"input {spec} takes one sample, got shape {array.shape}")
-        return tensors
 
     def _infer(self, tensors: Tensors) -> Tensors:
         results = self.program.infer(dict(zip(self._inputs, tensors, strict=True)))

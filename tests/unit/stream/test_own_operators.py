@@ -29,8 +29,11 @@ def as_it_is(sample: Any, _: Mapping[str, Any]) -> Any:
         (ONE, f"{TAKES} ndarray"),
         ([ONE, ONE], f"{TAKES} 2"),
         ([np.ones((2, 1), np.float32)], r"input x \[N, 1\] float32 takes one sample, got .*2, 1"),
+        ([np.array(1.0, np.float32)], r"input x \[N, 1\] float32 takes one sample, got shape \(\)"),
+        ([[[1.0]]], r"input x \[N, 1\] float32 takes an array, got list"),
+        ([1.0], r"input x \[N, 1\] float32 takes an array, got float"),
     ],
-    ids=["nothing", "bare", "too many", "two samples"],
+    ids=["nothing", "bare", "too many", "two samples", "no axis", "list", "number"],
 )
 def test_what_the_model_does_not_take_is_told_and_fails_alone(
     program: Program, made: Any, message: str
@@ -41,6 +44,12 @@ def test_what_the_model_does_not_take_is_told_and_fails_alone(
         with pytest.raises(StreamError, match=message):
             futures[1].result(SECONDS)
         assert [futures[i].result(SECONDS)[0].item() for i in (0, 2)] == [2, 6]
+
+
+def test_two_samples_of_one_never_stand_in_for_one_that_made_none(program: Program) -> None:
+    both, none = np.array([[1], [2]], np.float32), np.ones((0, 1), np.float32)
+    with pytest.raises(StreamError, match=r"takes one sample, got shape \(2, 1\)"):
+        ModelOperator(program)([[both], [none]])
 
 
 def test_an_operator_that_exits_ends_its_sample_and_not_the_stream(program: Program) -> None:
