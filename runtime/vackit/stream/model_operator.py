@@ -43,6 +43,7 @@ class ModelOperator:
         self.name = program.artifact.manifest.name
         self._inputs = [spec.name for spec in program.inputs]
         self._outputs = [spec.name for spec in program.outputs]
+        self._has_rows = [spec.shape[:1] == (None,) for spec in program.inputs]
         self._varies = any(spec.is_dynamic for spec in program.inputs)
         self._buffers = _Buffers()
 
@@ -57,11 +58,9 @@ class ModelOperator:
             DeviceExecutionError: The device failed.
             StreamError: A sample's tensors are not one per input, each of one sample.
         """
-        for tensors in batch:
-            self._check(tensors)
         if self.program.max_batch == 1 or len(batch) == 1:
             # its outputs may have no batch axis that a joint result could be cut along
-            return [self._infer(tensors) for tensors in batch]
+            return [self._infer(self._checked(tensors)) for tensors in batch]
         if self._varies and len({_shapes(tensors) for tensors in batch}) > 1:
             # those of one size side by side go together
             parts = [list(part) for _, part in groupby(batch, _shapes)]
@@ -88,24 +87,32 @@ class ModelOperator:
         return [self._join(index, parts) for index, parts in enumerate(zip(*batch, strict=True))]
 
     def _join(self, index: int, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        if {len(part) for part in parts} != {1}:  # two rows and none would pass for two samples
+            raise StreamError(f"input {self.program.inputs[index]} takes one sample of each")
         room = self._buffers.room(index, len(parts), parts[0].shape, parts[0].dtype)
         places = room.__array_interface__["data"][0] + room[0].nbytes * np.arange(len(parts))
         if [part.__array_interface__["data"][0] for part in parts] == places.tolist():
             return room
         return np.concatenate(parts, out=room)
 
-    def _check(self, tensors: Tensors) -> None:
-        """Refuse what a device would not notice; two rows and none would pass for two samples."""
-        specs = self.program.inputs
+    def _checked(self, tensors: Tensors) -> Tensors:
+        """Return one sample's tensors; what a device would not notice is refused.
+
+        In a batch they cannot be joined to the others', and come here by themselves.
+        """
         made = len(tensors) if isinstance(tensors, list | tuple) else type(tensors).__name__
-        if made != len(specs):
+        if made != len(self._inputs):
+            specs = self.program.inputs
             takes = f"{len(specs)} arrays ({', '.join(map(str, specs))})"
             raise StreamError(f"the model takes {takes}, its operator made {made}")
-        for spec, array in zip(specs, tensors, strict=True):
+        for index, (array, has_rows) in enumerate(zip(tensors, self._has_rows, strict=True)):
             if not isinstance(array, np.ndarray):
+                spec = self.program.inputs[index]
                 raise StreamError(f"input {spec} takes an array, got {type(array).__name__}")
-            if spec.shape[:1] == (None,) and array.shape[:1] != (1,):
+            if has_rows and array.shape[:1] != (1,):
+                spec = self.program.inputs[index]
                 raise StreamError(f"input {spec} takes one sample, got shape {array.shape}")
+        return tensors
 
     def _infer(self, tensors: Tensors) -> Tensors:
         results = self.program.infer(dict(zip(self._inputs, tensors, strict=True)))

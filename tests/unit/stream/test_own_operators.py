@@ -48,7 +48,7 @@ def test_what_the_model_does_not_take_is_told_and_fails_alone(
 
 def test_two_samples_of_one_never_stand_in_for_one_that_made_none(program: Program) -> None:
     both, none = np.array([[1], [2]], np.float32), np.ones((0, 1), np.float32)
-    with pytest.raises(StreamError, match=r"takes one sample, got shape \(2, 1\)"):
+    with pytest.raises(StreamError, match=r"input x \[N, 1\] float32 takes one sample of each"):
         ModelOperator(program)([[both], [none]])
 
 
