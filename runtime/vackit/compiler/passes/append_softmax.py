@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Append the Softmax that ``graph.extra_ops`` asks for."""
 
+import logging
 from typing import ClassVar
 
 import onnx
@@ -16,11 +17,14 @@ from vackit.compiler.graph import (
 from vackit.compiler.passes.base import Pass
 from vackit.errors import ModelError
 
+logger = logging.getLogger(__name__)
+
 
 class AppendSoftmax(Pass):
-    """Append Softmax over the last axis of the only output, logits of shape (batch, classes).
+    """Append Softmax to the only output, logits of shape (batch, classes).
 
-    The output keeps its name, shape and dtype; its values become probabilities.
+    Axes of size 1 may follow. The output keeps its name, shape and dtype; its values become
+    probabilities. Where a Softmax makes it they are that already.
     """
 
     name: ClassVar[str] = "append_softmax"
@@ -30,8 +34,7 @@ class AppendSoftmax(Pass):
         """Append it.
 
         Raises:
-            ModelError: There is not exactly one two-dimensional output, or the model
-                already ends in Softmax.
+            ModelError: There is not exactly one output, or it is no row of logits.
         """
         graph = model.graph
         if len(graph.output) != 1:
@@ -42,7 +45,7 @@ class AppendSoftmax(Pass):
             )
         output = graph.output[0]
         shape = shape_of(output)
-        if shape is None or len(shape) != 2:
+        if shape is None or len(shape) < 2 or any(size != 1 for size in shape[2:]):
             raise ModelError(
                 f"graph.extra_ops softmax needs logits of shape (batch, classes); output "
                 f"'{output.name}' has {shape}",
@@ -50,11 +53,11 @@ class AppendSoftmax(Pass):
             )
         maker = producers(graph).get(output.name)
         if maker is not None and maker.op_type == "Softmax":
-            raise ModelError(
-                f"the model already ends in Softmax (node '{maker.name}'); graph.extra_ops "
-                "would apply a second one",
-                hint="remove graph.extra_ops",
+            logger.warning(
+                "graph.extra_ops: the model already ends in Softmax (node '%s'), no other is added",
+                maker.name,
             )
+            return 0
         _append(graph, output.name, maker)
         return 1
 
@@ -65,7 +68,7 @@ def _append(graph: onnx.GraphProto, name: str, maker: onnx.NodeProto | None) -> 
         logits = fresh_name(graph, f"{name}_logits")
         replace(maker.output, name, logits)
         replace_uses(graph, name, logits)
-    # axis 1 is the last of two, and means the same in every opset
+    # behind axis 1 are single values alone, so that it means the same in every opset
     node = helper.make_node("Softmax", [logits], [name], axis=1)
     node.name = fresh_name(graph, f"{name}_Softmax")
     graph.node.append(node)
