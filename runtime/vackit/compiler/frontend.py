@@ -23,6 +23,7 @@ from vackit.compiler.model_checks import (
 from vackit.compiler.new_opset import lower_new_opset
 from vackit.compiler.old_opset import raise_old_opset
 from vackit.compiler.runtime_norms import write_out_runtime_norms
+from vackit.compiler.tidy import tidy
 from vackit.config.build import BuildConfig
 from vackit.errors import ModelError
 
@@ -31,6 +32,9 @@ logger = logging.getLogger(__name__)
 OLDEST_OPSET = 3
 # a protobuf message ends at 2 GB, and so does a model that is handed over in memory
 _MAX_BYTES = 2**31 - 2**20
+
+# how a file starts that git left in the place of a large one
+_LFS = b"version https://git-lfs"
 
 # how each framework's own model becomes ONNX
 _EXPORTERS = {
@@ -89,6 +93,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     _load_external_data(model, path)
     # converters put nodes of theirs at the end, which runtimes allow and the checker does not
     sort_nodes(model.graph)
+    tidy(model)
     write_out_runtime_norms(model)
     _check(model, path)
     if model.functions:
@@ -122,7 +127,9 @@ def _parse(path: Path, data: bytes) -> onnx.ModelProto:
         model.ParseFromString(data)
     except DecodeError as error:
         raise ModelError(
-            f"not a complete ONNX model: its {len(data)} bytes do not parse as one", where=path
+            f"not a complete ONNX model: its {len(data)} bytes do not parse as one",
+            where=path,
+            hint="the file only points at one: git lfs pull" if data.startswith(_LFS) else "",
         ) from error
     if not model.opset_import or not model.graph.output:
         raise ModelError("not an ONNX model: it has no opset or no outputs", where=path)

@@ -115,6 +115,14 @@ def test_read_onnx_refuses_a_truncated_file(tmp_path: Path) -> None:
             read_onnx(path)
 
 
+def test_read_onnx_knows_the_pointer_that_git_leaves(tmp_path: Path) -> None:
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:6d5f\nsize 102442450\n"
+    (tmp_path / "m.onnx").write_text(text)
+    with pytest.raises(ModelError, match="not a complete ONNX model") as caught:
+        read_onnx(tmp_path / "m.onnx")
+    assert "git lfs pull" in caught.value.hint
+
+
 def test_read_onnx_names_the_models_that_are_there_when_the_file_is_missing(
     tmp_path: Path,
 ) -> None:
