@@ -112,6 +112,8 @@ def test_the_published_commands_of_text_models_work() -> None:
     write_datalist(Path("text.txt"), [Path("in/text.npz")])
     text = ("-m", "deploy/text", "--vdsp_params", "bert.json", "-i", "1", "-b", "1")
     shapes = "[[1,4],[1,4],[1,4],[1,4],[1,4],[1,4]]"
-    assert vamp(*text, "-s", shapes, "--iterations", "2").returncode == 0
+    measured = vamp(*text, "-s", shapes, "--iterations", "2")
+    assert measured.returncode == 0
+    assert "BERT_EMBEDDING_OP: no preprocessing, the model gets tensors" in measured.stderr
     assert vamp(*text, "--datalist", "text.txt", "--path_output", "out").returncode == 0
     assert read_npz(Path("out/output_000000.npz"))["output_0"].tolist() == [[710, 810, 910, 0]]

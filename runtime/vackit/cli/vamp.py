@@ -95,4 +95,7 @@ def _vdsp(args: argparse.Namespace) -> "VdspParams | None":
     from vackit.config.vdsp import load_vdsp_params
 
     params = None if args.vdsp_params is None else load_vdsp_params(args.vdsp_params)
-    return None if params is None or params.is_text else params
+    if params is None or not params.is_text:
+        return params
+    note(f"{params.op_type}: no preprocessing, the model gets tensors as they are")
+    return None
