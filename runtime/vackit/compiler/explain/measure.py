@@ -124,6 +124,8 @@ def measure(
 
 def _add(sums: BlockStatistics, block: Block, wanted: Arrays, got: Arrays, *, is_cut: bool) -> None:
     value, alone = wanted[block.value], wanted[block.value + ALONE]
+    if value.size == 0:  # of a detector that finds nothing in this image
+        return
     flat = _per_channel(value)
     sums.add_range(flat)
     told = np.clip(value, block.step.low, block.step.high) if is_cut and block.step else value
@@ -143,8 +145,8 @@ def _add(sums: BlockStatistics, block: Block, wanted: Arrays, got: Arrays, *, is
 def _per_channel(value: Floats) -> Floats:
     """Return one image's value as (channels, rest).
 
-    Channels are axis 1 of (1, channels, ...), of (1, tokens, channels) the last.
+    Channels are axis 1 of (1 or finds, channels, ...), of (1, tokens, channels) the last.
     """
     if value.ndim == 3:
         return value.reshape(-1, value.shape[-1]).T
-    return value.reshape(value.shape[1] if value.ndim > 1 else 1, -1)
+    return np.moveaxis(value, 1, 0).reshape(value.shape[1], -1) if value.ndim > 1 else value[None]

@@ -18,9 +18,14 @@ class Noise:
     apart: float = 0.0
 
     def add(self, wanted: NDArray[Any], got: NDArray[Any]) -> None:
-        """Take in one pair of arrays of the same size."""
+        """Take in one pair of arrays.
+
+        Where a detector finds another number of things, nothing tells which are the same:
+        then all that was wanted counts as lost.
+        """
         a = np.asarray(wanted, np.float32).ravel()
         b = np.asarray(got, np.float32).ravel()
+        b = b if b.size == a.size else np.zeros_like(a)
         apart = a - b
         self.wanted += float(np.dot(a, a))
         self.got += float(np.dot(b, b))

@@ -45,7 +45,8 @@ class Scores:
     ) -> None:
         """Take in one image's outputs, batches of one."""
         self.num_images += 1
-        if floating.size < 2 or floating.shape[-1] != floating.size:
+        is_row = floating.size > 1 and floating.shape[-1] == floating.size == integer.size
+        if not is_row:
             return
         first, second = int(np.argmax(floating)), int(np.argmax(integer))
         self.predictions.append(Prediction(image, first, second, label))

@@ -77,6 +77,8 @@ def measure_channels(
 
 def _of_channels(values: NDArray[Any]) -> tuple[Doubles, Doubles, Doubles, Doubles]:
     """Return the extremes of the channels, their means and those of their squares."""
+    if not values.size:  # of a detector that finds nothing in this image
+        values = np.zeros((1, values.shape[1]))
     planes = np.moveaxis(values.astype(np.float64), 1, 0).reshape(values.shape[1], -1)
     low, high, mean = planes.min(axis=1), planes.max(axis=1), planes.mean(axis=1)
     return low, high, mean, np.square(planes, out=planes).mean(axis=1)

@@ -26,6 +26,7 @@ from vackit.compiler.memory import give_back
 from vackit.compiler.placement import WEIGHTED, Placement
 from vackit.compiler.qdq import CODES, Scales, channel_axis
 from vackit.compiler.quantize import BIAS_MAX, WEIGHT_MAX, ActivationScale, quantize_bias
+from vackit.compiler.refinement.choices import chosen_values
 from vackit.compiler.refinement.denoise import denoised
 from vackit.compiler.refinement.moments import Moments, MomentSums
 from vackit.compiler.refinement.rounding import clipped_scale, round_compensated, to_steps
@@ -62,12 +63,19 @@ def reconstruct(
         where: What to name in errors.
         limit: The largest integer weight.
 
+    What reads rows that the network itself has chosen stays as it is.
+
     Returns:
         How many nodes got a corrected bias, and how many compensated weights.
     """
     names = {name: name + CODES for name in placement.groups}
     walk = Walk(twin, model, names, where)
-    nodes = [node for node in twin.graph.node if _fits(node, twin.graph, placement)]
+    chosen = chosen_values(twin.graph, placement.nodes)
+    nodes = [
+        node
+        for node in twin.graph.node
+        if _fits(node, twin.graph, placement) and node.input[0] not in chosen
+    ]
     known = constants(twin.graph)
     target = _Target(model, limit)
     compensated = 0

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -15,6 +17,9 @@ from vackit.compiler.explain.images import open_images
 from vackit.compiler.explain.page import page
 from vackit.compiler.explain.table import table
 from vackit.compiler.explain.twins import Twins, open_twins
+from vackit.compiler.pipeline import build
+from vackit.config.build import BuildConfig
+from vackit.testing import tiny_models
 
 
 def _explained(artifact: Artifact, folder: Path, twins: Twins, num_cures: int = 1) -> Explanation:
@@ -152,3 +157,35 @@ def test_quantize_of_reads_the_manifest(artifact: Artifact) -> None:
     assert not quantize.reduce_range
     record = {**(artifact.manifest.quantization or {}), "reduce_range": True}
     assert quantize_of(dataclasses.replace(artifact.manifest, quantization=record)).reduce_range
+
+
+def _finds() -> onnx.ModelProto:
+    """Return a detector: rows of features above a limit, then a layer over each of them."""
+    build = tiny_models.Builder(seed=11)
+    build.conv("input", "features", (3, 4))
+    build.add("Transpose", ["features"], "last", perm=[0, 2, 3, 1])
+    build.add("Reshape", ["last", build.weight("rows", np.array([-1, 4]))], "all")
+    build.add("ReduceMax", ["all"], "best", axes=[1], keepdims=0)
+    build.add("Greater", ["best", build.weight("limit", np.array(1.2, np.float32))], "found")
+    build.add("NonZero", ["found"], "places")
+    build.add("Squeeze", ["places", build.weight("first", np.array([0]))], "place")
+    build.add("Gather", ["all", "place"], "kept", axis=0)
+    build.add("Gemm", ["kept", build.normal("w", 4, 6), build.normal("b", 6)], "relu")
+    build.add("Relu", ["relu"], "hidden")
+    build.add("Gemm", ["hidden", build.normal("v", 6, 3), build.normal("c", 3)], "output")
+    return build.model({"input": [1, 3, 8, 8]}, {"output": ["n", 3]})
+
+
+def test_explain_takes_finds_whose_number_differs(
+    make_config: Callable[..., BuildConfig], images: Path, image_folder: Path
+) -> None:
+    # images in which nothing is found
+    for folder in (images, image_folder / "group0"):
+        cv2.imwrite(str(folder / "black.png"), np.zeros((8, 8, 3), np.uint8))
+    report = build(make_config(_finds(), "int8"), use_cache=False)
+    artifact, twins = open_twins(report.prefix)
+    others = open_images(artifact.manifest, image_folder, None, where="mod")
+    wish = Wish(0, use_cache=False)
+    explanation = explain(artifact.manifest, twins, others, {}, wish)
+    assert explanation.before.outputs.sqnr_db < 60
+    assert {row.block.op_type for row in explanation.rows} >= {"Conv", "Gemm"}

@@ -18,6 +18,12 @@ def test_noise_is_the_ratio_of_the_squares_of_all_that_was_added() -> None:
     assert noise.cosine == pytest.approx(cosine)
 
 
+def test_noise_counts_all_as_lost_where_the_sizes_differ() -> None:
+    noise = Noise()
+    noise.add(np.full((3, 4), 2.0, np.float32), np.ones((5, 4), np.float32))
+    assert (noise.wanted, noise.got, noise.apart) == (48.0, 0.0, 48.0)
+
+
 def test_noise_of_equal_arrays_is_exact() -> None:
     noise = Noise()
     noise.add(np.ones(3, np.float32), np.ones(3, np.float32))
