@@ -17,6 +17,7 @@ from vackit.compiler.float32 import images_to_float32, to_float32
 from vackit.compiler.graph import opset_of, sort_nodes
 from vackit.compiler.model_checks import (
     all_tensors,
+    refuse_damaged_tensors,
     refuse_quantized,
     refuse_unknown_operators,
 )
@@ -101,6 +102,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     _drop_initializer_inputs(model)
     _name_nodes(model.graph)
     refuse_unknown_operators(model.graph, path)
+    refuse_damaged_tensors(model.graph, path)
     raise_old_opset(model, path)
     mend_channel_forms(model)
     lower_new_opset(model, path)

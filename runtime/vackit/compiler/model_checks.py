@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
+from onnx import numpy_helper
 
 from vackit.compiler.graph import subgraphs
-from vackit.errors import UnsupportedOpError
+from vackit.errors import ModelError, UnsupportedOpError
 
 # domains of the operators that ONNX Runtime brings along
 _DOMAINS = ("ai.onnx", "com.microsoft", "com.ms")
@@ -30,6 +31,21 @@ def refuse_unknown_operators(graph: onnx.GraphProto, path: Path) -> None:
                 where=path,
                 hint="export the model with standard ONNX operators",
             )
+
+
+def refuse_damaged_tensors(graph: onnx.GraphProto, path: Path) -> None:
+    """Refuse constants that hold more than their shapes say, which ONNX's checker passes over.
+
+    Raises:
+        ModelError: Names the first of them.
+    """
+    for tensor in all_tensors(graph):
+        try:
+            numpy_helper.to_array(tensor)
+        except (TypeError, ValueError) as error:
+            raise ModelError(
+                f"constant '{tensor.name}' of shape {list(tensor.dims)}: {error}", where=path
+            ) from error
 
 
 def refuse_quantized(graph: onnx.GraphProto, path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper
 
 from vackit.compiler.graph import (
     add_constant,
@@ -27,6 +27,7 @@ _NORM_OPSET = 17
 _AXES_INPUT_OPSET = 18
 # of both operators, where no attribute says another
 _EPSILON = 1e-5
+_FLOATS = (TensorProto.BFLOAT16, TensorProto.DOUBLE, TensorProto.FLOAT, TensorProto.FLOAT16)
 _LEAST_HALF = float(np.finfo(np.float16).smallest_subnormal)
 
 
@@ -84,7 +85,10 @@ class _Writer:
 
     def _constant(self, role: str, number: float) -> str:
         tensor = constants(self._graph).get(self._node.input[1])
-        dtype = np.dtype(np.float32) if tensor is None else numpy_helper.to_array(tensor).dtype
+        kind: int = TensorProto.FLOAT
+        if tensor is not None and tensor.data_type in _FLOATS:
+            kind = tensor.data_type
+        dtype = helper.tensor_dtype_to_np_dtype(kind)
         if dtype == np.float16:  # has no 1e-12, and no epsilon at all would divide by zero
             number = max(number, _LEAST_HALF)
         return add_constant(self._graph, f"{self._base}_{role}", np.array(number, dtype))

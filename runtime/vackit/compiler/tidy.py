@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fill in what runtimes do without and ONNX's checker asks for."""
 
+import contextlib
 from collections.abc import Iterable
 
 import onnx
@@ -25,8 +26,11 @@ def tidy(model: onnx.ModelProto) -> None:
     untyped = [value for value in graph.output if not value.HasField("type")]
     if not untyped:
         return
-    inferred = onnx.shape_inference.infer_shapes(model).graph
-    types = {value.name: value.type for value in (*inferred.output, *inferred.value_info)}
+    types = {}
+    # what it raises of a damaged model, the checker tells better
+    with contextlib.suppress(onnx.shape_inference.InferenceError):
+        inferred = onnx.shape_inference.infer_shapes(model).graph
+        types = {value.name: value.type for value in (*inferred.output, *inferred.value_info)}
     for value in untyped:
         value.type.CopyFrom(types.get(value.name, onnx.TypeProto()))
         if value.type.WhichOneof("value") is None:

@@ -14,7 +14,7 @@ from vackit.compiler.graph import opset_of
 from vackit.compiler.new_opset import lower_new_opset, newest_opset
 from vackit.compiler.running import open_session
 from vackit.config.build import BuildConfig
-from vackit.errors import UnsupportedOpError
+from vackit.errors import ModelError, UnsupportedOpError
 from vackit.testing import tiny_models
 from vackit.testing.tiny_models import Builder
 
@@ -34,6 +34,15 @@ def test_read_model_refuses_to_quantize_twice(make_config: MakeConfig) -> None:
     with pytest.raises(UnsupportedOpError, match=r"'steps_QuantizeLinear' .* quantized already"):
         read_model(make_config(_quantized(), "int8"))
     assert read_model(make_config(_quantized(), "fp32")).graph.node
+
+
+def test_read_onnx_refuses_constants_larger_than_their_shapes(tmp_path: Path) -> None:
+    model = tiny_models.conv()
+    tensor = model.graph.initializer[0]
+    tensor.raw_data += bytes(4)
+    onnx.save(model, tmp_path / "x.onnx")
+    with pytest.raises(ModelError, match=rf"constant '{tensor.name}' of shape .* cannot reshape"):
+        read_onnx(tmp_path / "x.onnx")
 
 
 def test_read_onnx_names_custom_operators(tmp_path: Path) -> None:

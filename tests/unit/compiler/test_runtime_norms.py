@@ -104,3 +104,11 @@ def test_write_out_runtime_norms_takes_bfloat16() -> None:
     write_out_runtime_norms(model)
     kinds = {tensor.data_type for tensor in model.graph.initializer}
     assert kinds == {TensorProto.BFLOAT16}
+
+
+def test_read_onnx_refuses_runtime_norms_with_damaged_weights(tmp_path: Path) -> None:
+    model = _normed("LayerNormalization", 14)
+    model.graph.initializer[0].dims[:] = [1]
+    onnx.save(model, tmp_path / "x.onnx")
+    with pytest.raises(ModelError, match="constant 'scale'"):
+        read_onnx(tmp_path / "x.onnx")

@@ -63,3 +63,14 @@ def test_tidy_takes_what_cannot_be_inferred_for_float32() -> None:
     model.graph.output.append(onnx.ValueInfoProto(name="inside"))
     tidy(model)
     assert model.graph.output[1].type.tensor_type.elem_type == TensorProto.FLOAT
+
+
+def test_tidy_types_outputs_where_nothing_can_be_inferred() -> None:
+    build = tiny_models.Builder()
+    build.add("Relu", ["input"], "output")
+    model = build.model({"input": [1, 9]}, {"output": [1, 9]})
+    twin = helper.make_tensor("input", TensorProto.FLOAT16, [1, 9], bytes(18), raw=True)
+    model.graph.initializer.append(twin)
+    model.graph.output[0].ClearField("type")
+    tidy(model)
+    assert model.graph.output[0].type.tensor_type.elem_type == TensorProto.FLOAT
