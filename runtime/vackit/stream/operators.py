@@ -20,8 +20,8 @@ from vackit.tensors import FLOAT_DTYPES, TensorSpec
 from vackit.vdsp.fusion import FusionOperator
 
 Tensors = list[NDArray[Any]]
-# of models that take a picture's bytes, such as TensorFlow's detectors
-_PIXELS = "uint8"
+# of models that take a picture's pixels, such as TensorFlow's detectors and MoveNet
+_PIXELS = ("int32", "uint8")
 # operators kept for sizes that samples ask for
 _MOST_SIZES = 64
 
@@ -47,7 +47,7 @@ def prepared(
 class ImageOperator:
     """The vdsp params' fused preprocessing in front of an image model.
 
-    A model that takes uint8 gets the pixels, if the vdsp params leave them as they are.
+    A model that takes uint8 or int32 gets the pixels, if the vdsp params leave them as they are.
     A model of several sizes gets images of the size that the vdsp params say, else of its
     largest; a sample's parameter ``input_size=(height, width)`` says another.
 
@@ -76,12 +76,12 @@ class ImageOperator:
 
     def into(self, sample: Any, params: Mapping[str, Any], room: Tensors) -> Tensors:
         """Preprocess an image into ``room``, a sample's of `ModelOperator.rooms`."""
-        if "input_size" in params or self._spec.dtype == _PIXELS:
+        if "input_size" in params or self._spec.dtype in _PIXELS:
             return self(sample, params)
         return [self._operator(sample, out=room[0][0], **params)[np.newaxis]]
 
     def _typed(self, made: NDArray[Any]) -> NDArray[Any]:
-        return made.astype(np.uint8) if self._spec.dtype == _PIXELS else made
+        return made.astype(self._spec.dtype) if self._spec.dtype in _PIXELS else made
 
     def _made(self, vdsp: VdspParams) -> FusionOperator:
         _, _, height, width = self._spec.sample_shape
@@ -125,7 +125,7 @@ class TensorOperator:
 
 def _image_input(program: Program) -> TensorSpec:
     spec = program.inputs[0]
-    dtypes = (*FLOAT_DTYPES, _PIXELS)
+    dtypes = (*FLOAT_DTYPES, *_PIXELS)
     if len(program.inputs) != 1 or len(spec.shape) != 4 or spec.dtype not in dtypes:
         takes = ", ".join(str(spec) for spec in program.inputs)
         raise StreamError(
@@ -150,7 +150,7 @@ def _check_fit(vdsp: VdspParams, made: tuple[int, ...], spec: TensorSpec) -> Non
 
 
 def _check_pixels(vdsp: VdspParams, spec: TensorSpec) -> None:
-    if spec.dtype == _PIXELS and vdsp.norma_type != "EQUAL":
+    if spec.dtype in _PIXELS and vdsp.norma_type != "EQUAL":
         raise StreamError(
             f"the model's input {spec} takes pixels as they are, NormaType {vdsp.norma_type} "
             "makes other numbers",

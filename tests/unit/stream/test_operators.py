@@ -58,7 +58,7 @@ def test_image_operator_refuses_another_size_than_the_models(image_program: Prog
     "inputs",
     [
         (TensorSpec("ids", (None, 128), "int32"),),
-        (TensorSpec("x", (None, 3, 8, 8), "int32"),),
+        (TensorSpec("x", (None, 3, 8, 8), "int64"),),
         (TensorSpec("a", (None, 3, 8, 8), "float32"), TensorSpec("b", (None, 1), "float32")),
     ],
     ids=["no image", "integers", "two inputs"],
@@ -74,17 +74,17 @@ PIXELS = (TensorSpec("image", (None, 3, 8, 8), "uint8"),)
 
 
 @pytest.mark.parametrize("params", [{}, {"input_size": (8, 8)}], ids=["plain", "with a size"])
-def test_image_operator_gives_pixels_to_a_model_that_takes_bytes(
-    make_program: Any, params: dict[str, Any]
+@pytest.mark.parametrize("dtype", ["uint8", "int32"])
+def test_image_operator_gives_pixels_to_a_model_that_takes_them(
+    make_program: Any, params: dict[str, Any], dtype: str
 ) -> None:
     image = np.random.default_rng(2).integers(0, 256, (3, 8, 8), np.uint8)
     equal = dataclasses.replace(vdsp(), norma_type="EQUAL")
-    operator = ImageOperator(equal, make_program(PIXELS))
-    for (tensor,) in (
-        operator(image, params),
-        operator.into(image, params, [np.zeros((1, 3, 8, 8), np.uint8)]),
-    ):
-        assert tensor.dtype == np.uint8
+    spec = dataclasses.replace(PIXELS[0], dtype=dtype)
+    operator = ImageOperator(equal, make_program((spec,)))
+    room = [np.zeros((1, 3, 8, 8), dtype)]
+    for (tensor,) in (operator(image, params), operator.into(image, params, room)):
+        assert tensor.dtype == np.dtype(dtype)
         np.testing.assert_array_equal(tensor, image[np.newaxis])
 
 
