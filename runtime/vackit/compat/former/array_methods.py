@@ -14,6 +14,8 @@ def restore_array_methods(np: Any) -> None:
     """
     is_new = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
     for methods in gc.get_referents(vars(np.ndarray)):  # the one dict behind the view
+        if not isinstance(methods, dict):
+            continue  # another Python keeps them elsewhere: programs do without
         missing = {
             name: method for name, method in _methods(np).items() if is_new or name not in methods
         }

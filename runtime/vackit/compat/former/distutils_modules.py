@@ -8,6 +8,7 @@ import importlib.util
 import re
 import sys
 from functools import total_ordering
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -20,18 +21,22 @@ def restore_distutils() -> None:
     """Let ``distutils.util`` and ``distutils.version`` be imported; twice is harmless."""
     if _HAS_OWN or "distutils" in sys.modules or importlib.util.find_spec("distutils"):
         return
-    package = ModuleType("distutils", "What is left of it here.")
-    package.__path__ = []
+    package = _made("distutils", is_package=True)
     _add(package, "util", strtobool=strtobool)
     _add(package, "version", LooseVersion=LooseVersion, StrictVersion=LooseVersion)
     sys.modules["distutils"] = package
 
 
 def _add(package: ModuleType, name: str, **content: Any) -> None:
-    module = ModuleType(f"{package.__name__}.{name}")
+    module = _made(f"{package.__name__}.{name}")
     vars(module).update(content)
     setattr(package, name, module)
     sys.modules[module.__name__] = module
+
+
+def _made(name: str, *, is_package: bool = False) -> ModuleType:
+    """Return an empty module with a spec: `importlib.util.find_spec` raises where one has none."""
+    return importlib.util.module_from_spec(ModuleSpec(name, None, is_package=is_package))
 
 
 def strtobool(val: str) -> int:

@@ -27,6 +27,8 @@ def test_programs_import_what_python_has_dropped() -> None:
     restore_distutils()
     util: Any = importlib.import_module("distutils.util")
     version: Any = importlib.import_module("distutils.version")
+    assert sys.modules["distutils"].__spec__ is not None  # else `find_spec` of others raises
+    assert util.__spec__.name == "distutils.util"
     assert util.strtobool("True") == 1
     assert version.LooseVersion("1.10") > version.StrictVersion("1.9")
 
@@ -59,3 +61,10 @@ def test_versions_are_compared_part_by_part() -> None:
     assert LooseVersion("1.2") == LooseVersion("1.2")
     assert len({LooseVersion("1.2"), LooseVersion("1.2")}) == 1
     assert str(LooseVersion("1.2")) == "1.2"
+
+
+@pytest.mark.usefixtures("no_distutils")
+def test_what_distutils_lacks_here_is_not_found() -> None:
+    restore_distutils()
+    with pytest.raises(ModuleNotFoundError, match=r"distutils\.core"):
+        importlib.import_module("distutils.core")
