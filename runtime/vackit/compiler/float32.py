@@ -34,7 +34,8 @@ _LARGEST = float(np.finfo(np.float32).max)
 def to_float32(model: onnx.ModelProto, path: Path) -> None:
     """Turn float16, bfloat16 and float64 into float32: inputs, outputs, weights, computations.
 
-    Float64 that only shapes are computed with stays: floor(size * scale) may depend on it.
+    Float64 that only shapes are computed with stays, where nothing else is float64:
+    floor(size * scale) may depend on it.
     What float32 does not hold becomes its largest number.
 
     Args:
