@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Let models compute in float32, from which the compiler starts, and take images in it."""
+"""Let models of other floating precisions compute in float32, from which the compiler starts."""
 
 import logging
 from collections.abc import Iterator
@@ -9,10 +9,8 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, TensorProto, ValueInfoProto, numpy_helper
 
-from vackit.compiler.graph import copy_model, subgraphs
+from vackit.compiler.graph import subgraphs
 from vackit.compiler.model_checks import all_nodes, all_tensors
-from vackit.compiler.running import open_session
-from vackit.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -23,11 +21,6 @@ _NAMES: dict[int, str] = {
 }
 # attributes that hold an element type: of Cast, of what makes values out of nothing
 _TYPE_ATTRIBUTES = ("dtype", "output_datatype", "output_dtype", "to")
-# of uint8 these round, or begin at 0 again behind 255
-_ROUNDING = frozenset(
-    {"Add", "Div", "Einsum", "GridSample", "Mod", "Mul", "Pow", "Resize", "Sub", "Upsample"}
-)
-_IMAGE_AXES = 4
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -56,52 +49,6 @@ def to_float32(model: onnx.ModelProto, path: Path) -> None:
         if attribute.i in found:
             attribute.i = TensorProto.FLOAT
     _drop_idle_casts(model)
-
-
-def images_to_float32(model: onnx.ModelProto, path: Path) -> None:
-    """Turn uint8 images (4 axes) into float32 inputs, as preprocessing makes them: 0 to 255.
-
-    Where something inside needs uint8 itself, or computes otherwise in it, the inputs stay.
-
-    Args:
-        model: Changed in place.
-        path: Its file, for the log.
-    """
-    images = [value.name for value in model.graph.input if _is_image(value)]
-    if not images or _computes_in_uint8(model):
-        return
-    trial = copy_model(model)
-    for value in trial.graph.input:
-        if _is_image(value):
-            value.type.tensor_type.elem_type = TensorProto.FLOAT
-    del trial.graph.value_info[:]
-    try:
-        open_session(trial, path)
-    except ModelError as error:
-        logger.info("%s: the uint8 input stays: %s", path, error)
-        return
-    _drop_idle_casts(trial)
-    model.CopyFrom(trial)
-    logger.warning(
-        "%s: uint8 becomes float32, from 0 to 255 as pixels are: '%s'", path, "', '".join(images)
-    )
-
-
-def _is_image(value: ValueInfoProto) -> bool:
-    tensor = value.type.tensor_type
-    return tensor.elem_type == TensorProto.UINT8 and len(tensor.shape.dim) == _IMAGE_AXES
-
-
-def _computes_in_uint8(model: onnx.ModelProto) -> bool:
-    graph = onnx.shape_inference.infer_shapes(model).graph
-    kind = TensorProto.UINT8
-    whole = {value.name for value in _values(graph) if value.type.tensor_type.elem_type == kind}
-    return any(
-        node.op_type in _ROUNDING
-        and not whole.isdisjoint(node.input)
-        and not whole.isdisjoint(node.output)
-        for node in all_nodes(graph)
-    )
 
 
 def _found(graph: onnx.GraphProto) -> dict[int, str]:

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto
 
 from vackit.compiler.channel_forms import mend_channel_forms
-from vackit.compiler.float32 import images_to_float32, to_float32
+from vackit.compiler.float32 import to_float32
 from vackit.compiler.graph import opset_of, sort_nodes
 from vackit.compiler.model_checks import (
     all_tensors,
@@ -54,8 +54,7 @@ def read_model(config: BuildConfig) -> onnx.ModelProto:
     """Return the model that ``frontend.checkpoint`` names, its weights inside.
 
     Initializers that old exporters also list as inputs are inputs no longer; functions are
-    inlined; every node has a name; other floating precisions become float32, and so do
-    images of uint8.
+    inlined; every node has a name; other floating precisions become float32.
 
     Raises:
         ModelError: Neither frontend nor file is of ONNX, no checkpoint is named, or the file
@@ -82,7 +81,6 @@ def read_model(config: BuildConfig) -> onnx.ModelProto:
         )
     model = read_onnx(checkpoint)
     to_float32(model, checkpoint)
-    images_to_float32(model, checkpoint)
     if config.backend.dtype == "int8":
         refuse_quantized(model.graph, checkpoint)
     return model

@@ -53,3 +53,9 @@ class VdspParams:
     def is_text(self) -> bool:
         """Return whether it is the operator of text models, which does nothing to tensors."""
         return self.op_type == "BERT_EMBEDDING_OP"
+
+    @property
+    def keeps_pixels(self) -> bool:
+        """Return whether tensors hold the pixels as they are: whole numbers from 0 to 255."""
+        is_idle = not any(self.mean) and set(self.std) == {1.0}
+        return self.norma_type == "EQUAL" or (self.norma_type == "MINUSMEAN_DIVSTD" and is_idle)

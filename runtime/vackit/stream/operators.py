@@ -150,7 +150,7 @@ def _check_fit(vdsp: VdspParams, made: tuple[int, ...], spec: TensorSpec) -> Non
 
 
 def _check_pixels(vdsp: VdspParams, spec: TensorSpec) -> None:
-    if spec.dtype in _PIXELS and vdsp.norma_type != "EQUAL":
+    if spec.dtype in _PIXELS and not vdsp.keeps_pixels:
         raise StreamError(
             f"the model's input {spec} takes pixels as they are, NormaType {vdsp.norma_type} "
             "makes other numbers",

@@ -21,7 +21,6 @@ DTYPES = {
     "bfloat16": TensorProto.BFLOAT16,
     "float64": TensorProto.DOUBLE,
 }
-OPTIONS: dict[str, Any] = {"Cast": {"to": TensorProto.FLOAT}, "Transpose": {"perm": [0, 3, 1, 2]}}
 MakeConfig = Callable[..., BuildConfig]
 
 
@@ -95,55 +94,6 @@ def test_to_float32_keeps_the_lowest_float64_finite() -> None:
     mask = numpy_helper.to_array(model.graph.initializer[0])
     assert mask.dtype == np.float32
     assert (mask == np.finfo(np.float32).min).all()
-
-
-def uint8_images(*ops: str) -> onnx.ModelProto:
-    """Return operators in a chain behind an NHWC image of uint8; Cast is to float32."""
-    build, value = tiny_models.Builder(), "input"
-    for index, op in enumerate(ops):
-        output = "output" if index == len(ops) - 1 else f"v{index}"
-        options = OPTIONS.get(op, {})
-        value = build.add(op, [value], output, **options)
-    model = build.model({"input": [1, 4, 4, 3]}, {"output": [1, 3, 4, 4]})
-    model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
-    return model
-
-
-@pytest.mark.parametrize("ops", [("Cast", "Transpose"), ("Transpose", "Cast")], ids="-".join)
-def test_read_model_takes_images_of_uint8_as_float32(
-    make_config: MakeConfig, ops: tuple[str, ...]
-) -> None:
-    model = read_model(make_config(uint8_images(*ops)))
-    onnx.checker.check_model(model, full_check=True)
-    assert {node.op_type for node in model.graph.node} == {"Transpose", "Identity"}
-    x = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3)).astype(np.float32)
-    assert np.array_equal(run(model, x), x.transpose(0, 3, 1, 2))
-
-
-def test_read_model_leaves_images_that_are_computed_with_in_uint8(make_config: MakeConfig) -> None:
-    given = uint8_images("Transpose", "Max", "Cast")
-    top = numpy_helper.from_array(np.full((1,), 7, np.uint8), "top")
-    given.graph.initializer.append(top)
-    given.graph.node[1].input.append("top")
-    model = read_model(make_config(given))
-    assert model.graph.input[0].type.tensor_type.elem_type == TensorProto.UINT8
-
-
-def test_read_model_leaves_images_whose_sums_begin_anew_behind_255(make_config: MakeConfig) -> None:
-    build = tiny_models.Builder()
-    build.add("Add", ["input", "input"], "sum")
-    build.add("Cast", ["sum"], "output", to=TensorProto.FLOAT)
-    given = build.model({"input": [1, 3, 4, 4]}, {"output": [1, 3, 4, 4]}, opset=14)
-    given.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
-    model = read_model(make_config(given))
-    assert model.graph.input[0].type.tensor_type.elem_type == TensorProto.UINT8
-
-
-def test_read_model_says_what_images_of_uint8_become(
-    make_config: MakeConfig, caplog: pytest.LogCaptureFixture
-) -> None:
-    read_model(make_config(uint8_images("Cast", "Transpose")))
-    assert "uint8 becomes float32, from 0 to 255 as pixels are: 'input'" in caplog.text
 
 
 def test_to_float32_knows_what_a_dequantization_makes() -> None:

@@ -75,11 +75,12 @@ PIXELS = (TensorSpec("image", (None, 3, 8, 8), "uint8"),)
 
 @pytest.mark.parametrize("params", [{}, {"input_size": (8, 8)}], ids=["plain", "with a size"])
 @pytest.mark.parametrize("dtype", ["uint8", "int32"])
+@pytest.mark.parametrize("norma_type", ["EQUAL", "MINUSMEAN_DIVSTD"])
 def test_image_operator_gives_pixels_to_a_model_that_takes_them(
-    make_program: Any, params: dict[str, Any], dtype: str
+    make_program: Any, params: dict[str, Any], dtype: str, norma_type: Any
 ) -> None:
     image = np.random.default_rng(2).integers(0, 256, (3, 8, 8), np.uint8)
-    equal = dataclasses.replace(vdsp(), norma_type="EQUAL")
+    equal = dataclasses.replace(vdsp(), norma_type=norma_type, mean=(0.0,) * 3, std=(1.0,) * 3)
     spec = dataclasses.replace(PIXELS[0], dtype=dtype)
     operator = ImageOperator(equal, make_program((spec,)))
     room = [np.zeros((1, 3, 8, 8), dtype)]
