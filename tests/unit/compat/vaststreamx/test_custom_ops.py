@@ -149,13 +149,16 @@ def test_find_contours_packs_opencvs() -> None:
         start += size
 
 
-def test_find_contours_leaves_out_what_has_no_room() -> None:
+@pytest.mark.parametrize("table", [(3, 5), (1, 3, 5), (15,)], ids=str)
+def test_find_contours_leaves_out_what_has_no_room(table: tuple[int, ...]) -> None:
     dots = np.zeros((9, 9), np.float16)
     dots[::2, ::2] = 1
     op = vsx.CustomOperator("find_contours", "elf")
-    info = [((162,), T.INT16), ((3, 5), T.UINT32), ((1,), T.UINT32), ((1,), T.UINT8)]
+    info = [((162,), T.INT16), (table, T.UINT32), ((1,), T.UINT32), ((1,), T.UINT8)]
     config = struct.pack("<3if", 9, 9, 9, 0.5)
-    assert vsx.as_numpy(op.run_sync([vsx.from_numpy(dots)], (), config, info)[2]) == [3]
+    made = [vsx.as_numpy(one) for one in op.run_sync([vsx.from_numpy(dots)], (), config, info)]
+    assert made[1].shape == table
+    assert made[2] == [3]
     assert vsx.as_numpy(op.run_sync([vsx.from_numpy(dots)], (), config)[2]) == [25]
 
 

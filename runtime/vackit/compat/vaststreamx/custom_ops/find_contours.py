@@ -11,7 +11,7 @@ from vackit.compat.vaststreamx.custom_ops.registry import Call
 from vackit.errors import DataError
 
 _CONFIG = "<3if"  # width, height, pitch; threshold
-_POINTS_COLUMN = 4
+_COLUMNS, _POINTS_COLUMN = 5, 4
 _MAX_CONTOURS = 1000
 
 
@@ -31,13 +31,15 @@ def run(call: Call) -> Sequence[Any]:
     map_ = values.reshape(height, -1)[:, :width]
     mask = (map_.astype(np.float32) > np.float32(threshold)).astype(np.uint8)
     found, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-    limit = int(call.output_info[1][0][-2]) if len(call.output_info) > 1 else _MAX_CONTOURS
+    limit = _MAX_CONTOURS
+    if len(call.output_info) > 1:  # of any number of axes
+        limit = int(np.prod(call.output_info[1][0], dtype=int)) // _COLUMNS
     return _packed([np.asarray(one).reshape(-1, 2) for one in found[:limit]], limit, call, mask)
 
 
 def _packed(contours: list[Any], limit: int, call: Call, mask: Any) -> list[Any]:
     points = np.zeros(mask.size * 2, np.int16)
-    table = np.zeros((limit, 5), np.uint32)
+    table = np.zeros((limit, _COLUMNS), np.uint32)
     used = count = 0
     for contour in contours:
         if used + contour.size > points.size:
