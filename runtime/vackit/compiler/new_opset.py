@@ -18,8 +18,9 @@ _HINT = "export the model with an older opset, or install a newer onnxruntime"
 def lower_new_opset(model: onnx.ModelProto, where: object) -> None:
     """Lower the opset of ``model`` in place to what ONNX Runtime runs.
 
-    An operator means the same in two opsets where ONNX's registry has one version of it for
-    both; then only the number in the model changes.
+    Only the number in the model changes. A node means the same in two opsets where ONNX's
+    registry has one version of its operator for both, or where the older version has all that
+    the node uses: from opset 21 on new versions only add types, attributes and inputs.
 
     Args:
         model: Its functions inlined, its nodes named.
@@ -32,7 +33,7 @@ def lower_new_opset(model: onnx.ModelProto, where: object) -> None:
     if opset <= _COMMON_OPSET or opset <= (newest := newest_opset()):
         return
     for node in model.graph.node:
-        if not node.domain and _version(node.op_type, opset) != _version(node.op_type, newest):
+        if not node.domain and not _means_the_same(node, opset, newest):
             raise UnsupportedOpError(
                 f"node '{node.name}' ({node.op_type}) is of opset {opset}; the installed ONNX "
                 f"Runtime runs opsets up to {newest}",
@@ -46,26 +47,45 @@ def lower_new_opset(model: onnx.ModelProto, where: object) -> None:
 
 @functools.cache
 def newest_opset() -> int:
-    """Return the newest opset that the installed ONNX Runtime runs."""
+    """Return the newest opset that the installed ONNX Runtime runs, quantization included.
+
+    One that runs most operators of an opset may lack those (1.32 does of 28).
+    """
     for opset in range(defs.onnx_opset_version(), _COMMON_OPSET, -1):
         try:
-            open_session(_identity(opset), "")
+            open_session(_probe(opset), "")
         except ModelError:
             continue
         return opset
     return _COMMON_OPSET
 
 
-def _identity(opset: int) -> onnx.ModelProto:
+def _probe(opset: int) -> onnx.ModelProto:
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
-    node = helper.make_node("Identity", ["x"], ["y"])
-    graph = helper.make_graph([node], "probe", values[:1], values[1:])
+    nodes = [
+        helper.make_node("Identity", ["x"], ["same"]),
+        helper.make_node("QuantizeLinear", ["same", "scale", "zero"], ["quantized"]),
+        helper.make_node("DequantizeLinear", ["quantized", "scale", "zero"], ["y"]),
+    ]
+    scale = helper.make_tensor("scale", TensorProto.FLOAT, [], [1.0])
+    zero = helper.make_tensor("zero", TensorProto.UINT8, [], [0])
+    graph = helper.make_graph(nodes, "probe", values[:1], values[1:], [scale, zero])
     imports = [helper.make_opsetid("", opset)]
     return helper.make_model(graph, opset_imports=imports, ir_version=8)
 
 
-def _version(op_type: str, opset: int) -> int:
+def _means_the_same(node: onnx.NodeProto, opset: int, older: int) -> bool:
     try:
-        return int(defs.get_schema(op_type, opset).since_version)
+        new, old = (defs.get_schema(node.op_type, number) for number in (opset, older))
     except defs.SchemaError:
-        return 0
+        return False
+    if new.since_version == old.since_version:
+        return True
+    used = {attribute.name for attribute in node.attribute}
+    defaults = [
+        (new.attributes[name].default_value, one.default_value)
+        for name, one in old.attributes.items()
+        if name in new.attributes
+    ]
+    fits = len(node.input) <= old.max_input and len(node.output) <= old.max_output
+    return used <= old.attributes.keys() and fits and all(a == b for a, b in defaults)

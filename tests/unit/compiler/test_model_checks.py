@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -91,14 +92,30 @@ def test_lower_new_opset_leaves_what_runs_alone() -> None:
     assert model.SerializeToString() == before
 
 
-def test_lower_new_opset_names_a_node_that_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    # as if the installed ONNX Runtime were older: GroupNormalization changed with opset 21
-    monkeypatch.setattr("vackit.compiler.new_opset.newest_opset", lambda: 20)
+NEW: dict[str, tuple[int, str, dict[str, Any], bool]] = {
+    # a new operator, an attribute that its older version lacks, and one that it has not set
+    "swish": (24, "Swish", {}, False),
+    "mode": (28, "SpaceToDepth", {"blocksize": 2, "mode": "CRD"}, False),
+    "usual mode": (28, "SpaceToDepth", {"blocksize": 2}, True),
+    "types": (28, "Cast", {"to": onnx.TensorProto.FLOAT}, True),
+}
+
+
+@pytest.mark.parametrize(("opset", "op_type", "options", "is_same"), NEW.values(), ids=NEW)
+def test_lower_new_opset_names_a_node_that_changed(
+    monkeypatch: pytest.MonkeyPatch, opset: int, op_type: str, options: Any, is_same: bool
+) -> None:
+    if onnx.defs.onnx_opset_version() < opset:
+        pytest.skip(f"the installed onnx does not know opset {opset}")
+    # as if the installed ONNX Runtime were older
+    monkeypatch.setattr("vackit.compiler.new_opset.newest_opset", lambda: 21)
     build = Builder()
-    scale, bias = (build.weight(name, np.ones(3, np.float32)) for name in ("scale", "bias"))
-    build.add("GroupNormalization", ["input", scale, bias], "output", num_groups=3)
-    model = build.model({"input": [1, 3, 8, 8]}, {"output": [1, 3, 8, 8]}, 22, 10)
-    with pytest.raises(
-        UnsupportedOpError, match=r"\(GroupNormalization\) is of opset 22; .* to 20"
-    ):
+    build.add(op_type, ["input"], "output", **options)
+    model = build.model({"input": [1, 3, 8, 8]}, {"output": ["N", "C", "H", "W"]}, opset, 10)
+    if is_same:
         lower_new_opset(model, "m.onnx")
+        assert opset_of(model) == 21
+        open_session(model, "m.onnx")
+    else:
+        with pytest.raises(UnsupportedOpError, match=rf"\({op_type}\) is of opset .* to 21"):
+            lower_new_opset(model, "m.onnx")
