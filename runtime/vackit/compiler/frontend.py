@@ -12,19 +12,19 @@ import onnx.inliner
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto
 
-from vackit.compiler.channel_forms import mend_channel_forms
-from vackit.compiler.float32 import to_float32
 from vackit.compiler.graph import opset_of, sort_nodes
-from vackit.compiler.model_checks import (
+from vackit.compiler.reading.channel_forms import mend_channel_forms
+from vackit.compiler.reading.float32 import to_float32
+from vackit.compiler.reading.model_checks import (
     all_tensors,
     refuse_damaged_tensors,
     refuse_quantized,
     refuse_unknown_operators,
 )
-from vackit.compiler.new_opset import lower_new_opset
-from vackit.compiler.old_opset import raise_old_opset
-from vackit.compiler.runtime_norms import write_out_runtime_norms
-from vackit.compiler.tidy import tidy
+from vackit.compiler.reading.new_opset import lower_new_opset
+from vackit.compiler.reading.old_opset import raise_old_opset
+from vackit.compiler.reading.runtime_norms import write_out_runtime_norms
+from vackit.compiler.reading.tidy import tidy
 from vackit.config.build import BuildConfig
 from vackit.errors import ModelError
 

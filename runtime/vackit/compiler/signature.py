@@ -10,7 +10,7 @@ from onnx import helper
 
 from vackit.compiler.dynamic import set_range
 from vackit.compiler.graph import fresh_name, replace_uses, set_nodes, set_shape, shape_of
-from vackit.compiler.lone_image import add_batch_axis, drop_unread_inputs
+from vackit.compiler.reading.lone_image import add_batch_axis, drop_unread_inputs
 from vackit.errors import ModelError
 
 logger = logging.getLogger(__name__)

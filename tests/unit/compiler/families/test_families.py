@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vackit.compiler.new_opset import newest_opset
+from vackit.compiler.reading.new_opset import newest_opset
 from vackit.testing import families
 from vackit.testing.families.checks import (
     Images,

@@ -10,7 +10,7 @@ import onnx
 from onnx import AttributeProto, TensorProto, ValueInfoProto, numpy_helper
 
 from vackit.compiler.graph import subgraphs
-from vackit.compiler.model_checks import all_nodes, all_tensors
+from vackit.compiler.reading.model_checks import all_nodes, all_tensors
 
 logger = logging.getLogger(__name__)
 

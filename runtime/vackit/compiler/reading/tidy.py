@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import onnx
 from onnx import TensorProto
 
-from vackit.compiler.model_checks import all_nodes
+from vackit.compiler.reading.model_checks import all_nodes
 
 # what ONNX calls its own domain where it is not left empty
 _OWN_DOMAIN = "ai.onnx"

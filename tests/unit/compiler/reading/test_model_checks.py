@@ -12,7 +12,7 @@ from onnx import helper
 
 from vackit.compiler.frontend import read_model, read_onnx
 from vackit.compiler.graph import opset_of
-from vackit.compiler.new_opset import lower_new_opset, newest_opset
+from vackit.compiler.reading.new_opset import lower_new_opset, newest_opset
 from vackit.compiler.running import open_session
 from vackit.config.build import BuildConfig
 from vackit.errors import ModelError, UnsupportedOpError
@@ -108,7 +108,7 @@ def test_lower_new_opset_names_a_node_that_changed(
     if onnx.defs.onnx_opset_version() < opset:
         pytest.skip(f"the installed onnx does not know opset {opset}")
     # as if the installed ONNX Runtime were older
-    monkeypatch.setattr("vackit.compiler.new_opset.newest_opset", lambda: 21)
+    monkeypatch.setattr("vackit.compiler.reading.new_opset.newest_opset", lambda: 21)
     build = Builder()
     build.add(op_type, ["input"], "output", **options)
     model = build.model({"input": [1, 3, 8, 8]}, {"output": ["N", "C", "H", "W"]}, opset, 10)

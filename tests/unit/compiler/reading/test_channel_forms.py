@@ -6,8 +6,8 @@ import onnx
 import pytest
 from onnx import helper
 
-from vackit.compiler.channel_forms import mend_channel_forms
 from vackit.compiler.graph import constants, copy_model
+from vackit.compiler.reading.channel_forms import mend_channel_forms
 from vackit.compiler.running import Arrays, open_session, run
 from vackit.testing import tiny_models
 

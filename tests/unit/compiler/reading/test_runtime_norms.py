@@ -8,8 +8,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from vackit.compiler.frontend import read_onnx
+from vackit.compiler.reading.runtime_norms import write_out_runtime_norms
 from vackit.compiler.running import Arrays, open_session, run
-from vackit.compiler.runtime_norms import write_out_runtime_norms
 from vackit.errors import ModelError
 
 WIDTH = 8

@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto
 
 from vackit.compiler.graph import copy_model, shape_of
-from vackit.compiler.lone_image import add_batch_axis, drop_unread_inputs
+from vackit.compiler.reading.lone_image import add_batch_axis, drop_unread_inputs
 from vackit.compiler.running import open_session, run
 from vackit.compiler.signature import set_inputs
 from vackit.testing import tiny_models

@@ -10,8 +10,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from vackit.compiler.float32 import to_float32
 from vackit.compiler.frontend import read_model
+from vackit.compiler.reading.float32 import to_float32
 from vackit.compiler.running import open_session
 from vackit.config.build import BuildConfig
 from vackit.testing import tiny_models

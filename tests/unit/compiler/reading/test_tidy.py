@@ -7,8 +7,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from vackit.compiler.frontend import read_onnx
+from vackit.compiler.reading.tidy import tidy
 from vackit.compiler.running import open_session, run
-from vackit.compiler.tidy import tidy
 from vackit.testing import tiny_models
 
 

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from vackit.compiler.frontend import read_onnx
 from vackit.compiler.graph import constants, copy_model, opset_of, values_of
-from vackit.compiler.old_opset import raise_old_opset
+from vackit.compiler.reading.old_opset import raise_old_opset
 from vackit.compiler.running import open_session
 from vackit.errors import UnsupportedOpError
 from vackit.testing import families
