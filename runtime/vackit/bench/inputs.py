@@ -57,6 +57,8 @@ def random_sample(
     """
     import numpy as np
 
+    from vackit.data.tokens import model_shapes
+
     rng = np.random.default_rng(0)
     if vdsp is not None:
         from vackit.stream.images import arrange
@@ -65,8 +67,7 @@ def random_sample(
         image = rng.integers(0, 256, (3, height, width), dtype=np.uint8)
         text = f"a random {height}x{width} image ({vdsp.image_format})"
         return arrange(image, vdsp.image_format), text
-    if len(set(shapes)) == 1 and all(spec.dtype.startswith("int") for spec in program.inputs):
-        shapes = shapes[: len(program.inputs)]
+    shapes = model_shapes(shapes, program.inputs)
     _check_shapes(program.inputs, shapes)
     sizes = [
         _sample_shape(spec, shapes[i] if shapes else ()) for i, spec in enumerate(program.inputs)

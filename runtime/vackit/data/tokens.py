@@ -42,6 +42,17 @@ def read_model_inputs(path: Path, specs: Sequence[TensorSpec]) -> list[NDArray[A
     return [numbered[position] for position in found if position is not None]
 
 
+def model_shapes(
+    shapes: Sequence[tuple[int, ...]], specs: Sequence[TensorSpec]
+) -> Sequence[tuple[int, ...]]:
+    """Return the shapes of a model's inputs, where those of more token tensors may be given.
+
+    Programs give the shape of each tensor that they make, which are the same.
+    """
+    is_text = all(spec.dtype.startswith("int") for spec in specs)
+    return shapes[: len(specs)] if is_text and len(set(shapes)) == 1 else shapes
+
+
 def _is_text_model(specs: Sequence[TensorSpec]) -> bool:
     return len(specs) <= _COUNTS[0] and all(spec.dtype.startswith("int") for spec in specs)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-import logging
 from pathlib import Path
 
 import pytest
+from tests.config_files import HEAD, dataset, write_yaml
 
 from vackit.config.build import (
     Backend,
@@ -26,30 +26,6 @@ from vackit.config.build import (
 from vackit.errors import ConfigError
 
 VALID = Path(__file__).resolve().parents[2] / "examples" / "valid"
-
-HEAD = """\
-name: x
-frontend: {type: onnx, checkpoint: model.onnx, shape: {input: [1, 3, 8, 8]}, dtype: fp32}
-workspace: {path: out}
-"""
-
-
-def write(folder: Path, text: str) -> Path:
-    path = folder / "x.yaml"
-    path.write_text(text)
-    return path
-
-
-def notes_of(folder: Path, text: str) -> list[str]:
-    _, notes = check_build_config(write(folder, text))
-    return [f"{note.key_path}: {note.message}" for note in notes]
-
-
-def dataset(ops: str, sampler: str = "{suffix: png}") -> str:
-    return (
-        f"{HEAD}backend: {{dtype: fp16}}\n"
-        f"dataset: {{path: images, sampler: {sampler}, process_ops: [{ops}]}}\n"
-    )
 
 
 def test_load_build_config_reads_every_key_of_the_current_form() -> None:
@@ -156,13 +132,15 @@ def test_load_build_config_keeps_shape_ranges_apart() -> None:
 )
 def test_do_quantization_means_a_dtype(written: str, dtype: str, tmp_path: Path) -> None:
     text = (VALID / "build_2023_dialect1.yaml").read_text()
-    path = write(tmp_path, text.replace("do_quantization: true", f"do_quantization: {written}"))
+    path = write_yaml(
+        tmp_path, text.replace("do_quantization: true", f"do_quantization: {written}")
+    )
     assert load_build_config(path).backend.dtype == dtype
 
 
 def test_both_dialects_in_one_file_are_fine_where_they_agree(tmp_path: Path) -> None:
     text = (VALID / "build_2023_dialect1.yaml").read_text()
-    path = write(tmp_path, text.replace("engine:\n", "engine:\n  dtype: int8\n"))
+    path = write_yaml(tmp_path, text.replace("engine:\n", "engine:\n  dtype: int8\n"))
     assert load_build_config(path).backend.dtype == "int8"
 
 
@@ -172,7 +150,7 @@ def test_both_dialects_in_one_file_are_fine_where_they_agree(tmp_path: Path) -> 
 )
 def test_calibrate_mode_takes_common_names(alias: str, mode: str, tmp_path: Path) -> None:
     text = f"{HEAD}backend: {{dtype: fp16, quantize: {{calibrate_mode: {alias}}}}}\n"
-    config, notes = check_build_config(write(tmp_path, text))
+    config, notes = check_build_config(write_yaml(tmp_path, text))
     assert config.backend.quantize.calibrate_mode == mode
     assert [str(note).partition(": ")[2] for note in notes] == [
         f"backend.quantize.calibrate_mode: {alias!r} is taken as {mode!r}"
@@ -181,7 +159,7 @@ def test_calibrate_mode_takes_common_names(alias: str, mode: str, tmp_path: Path
 
 def test_calibrate_mode_takes_common_names_in_dialect_1(tmp_path: Path) -> None:
     text = (VALID / "build_2023_dialect1.yaml").read_text().replace("kl_divergence", "kl")
-    config = load_build_config(write(tmp_path, text))
+    config = load_build_config(write_yaml(tmp_path, text))
     assert config.backend.quantize.calibrate_mode == "kl_divergence"
 
 
@@ -200,21 +178,21 @@ def test_calibrate_mode_takes_common_names_in_dialect_1(tmp_path: Path) -> None:
 def test_normalize_divides_by_255_unless_told_otherwise(
     ops: str, normalize: Normalize, tmp_path: Path
 ) -> None:
-    config = load_build_config(write(tmp_path, dataset(ops)))
+    config = load_build_config(write_yaml(tmp_path, dataset(ops)))
     assert config.dataset is not None
     assert config.dataset.process_ops == (normalize,)
 
 
 def test_custom_func_without_a_shape(tmp_path: Path) -> None:
     ops = "{type: CustomFunc, module_path: p.py, func_name: f}"
-    config = load_build_config(write(tmp_path, dataset(ops)))
+    config = load_build_config(write_yaml(tmp_path, dataset(ops)))
     assert config.dataset is not None
     assert config.dataset.process_ops == (CustomFunc(tmp_path / "p.py", "f"),)
 
 
 def test_custom_func_takes_both_names_of_its_shape(tmp_path: Path) -> None:
     ops = "{type: CustomFunc, module_path: p.py, func_name: f, input_shape: [1, 3]}"
-    config = load_build_config(write(tmp_path, dataset(ops)))
+    config = load_build_config(write_yaml(tmp_path, dataset(ops)))
     assert config.dataset is not None
     assert config.dataset.process_ops == (CustomFunc(tmp_path / "p.py", "f", (1, 3)),)
 
@@ -222,7 +200,7 @@ def test_custom_func_takes_both_names_of_its_shape(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", ["null", "''", "'.'"])
 def test_suffix_none_takes_every_image(suffix: str, tmp_path: Path) -> None:
     text = dataset("{type: ToTensor}", f"{{suffix: {suffix}}}")
-    config = load_build_config(write(tmp_path, text))
+    config = load_build_config(write_yaml(tmp_path, text))
     assert config.dataset is not None
     assert config.dataset.suffix is None
     assert config.dataset.get_data_num is None
@@ -230,7 +208,7 @@ def test_suffix_none_takes_every_image(suffix: str, tmp_path: Path) -> None:
 
 def test_null_sections_are_empty_ones(tmp_path: Path) -> None:
     text = f"{HEAD}backend: {{dtype: fp16, compile: null, quantize: null}}\ngraph: null\n"
-    config = load_build_config(write(tmp_path, text))
+    config = load_build_config(write_yaml(tmp_path, text))
     assert config.backend.quantize == Quantize()
     assert config.extra_ops is None
     assert config.ignored_keys == ()
@@ -238,7 +216,7 @@ def test_null_sections_are_empty_ones(tmp_path: Path) -> None:
 
 def test_dataset_without_ops_holds_npz_files(tmp_path: Path) -> None:
     config = load_build_config(
-        write(tmp_path, f"{HEAD}backend: {{dtype: fp16}}\ndataset: {{type: tvm}}")
+        write_yaml(tmp_path, f"{HEAD}backend: {{dtype: fp16}}\ndataset: {{type: tvm}}")
     )
     assert config.dataset == Dataset(None, "npz", None, ())
 
@@ -249,143 +227,15 @@ def test_dataset_without_ops_holds_npz_files(tmp_path: Path) -> None:
 )
 def test_frontend_type_comes_from_the_suffix(checkpoint: str, kind: str, tmp_path: Path) -> None:
     text = f"{HEAD}backend: {{dtype: fp16}}\n".replace("type: onnx, ", "")
-    path = write(tmp_path, text.replace("model.onnx", checkpoint))
+    path = write_yaml(tmp_path, text.replace("model.onnx", checkpoint))
     config, notes = check_build_config(path)
     assert config.frontend.type == kind
     assert [note.message for note in notes] == [f"no 'type': taken as {kind}, from {checkpoint!r}"]
 
 
-@pytest.mark.parametrize(
-    ("ops", "note"),
-    [
-        ("{type: Normalize, norm_type: None}", "0.norm_type: the text 'None' is taken as null"),
-        ("{type: Normalize, div255: null}", "0.div255: null is taken as false: no division by 255"),
-        (
-            "{type: Normalize, mean: [123.7], std: [58.4]}",
-            "0.mean: a mean of 123.7 is of values 0..255, but they are divided by 255",
-        ),
-        (
-            "{type: Resize, size: [640, 640], adaptive_side: long}",
-            "0.size: [640, 640] is taken as [640, -1]",
-        ),
-    ],
-    ids=["norm_type", "div255", "mean", "size"],
-)
-def test_slip_in_process_ops_leaves_a_note(ops: str, note: str, tmp_path: Path) -> None:
-    assert notes_of(tmp_path, dataset(ops)) == [f"dataset.process_ops.{note}"]
-
-
-def test_resize_by_one_side_is_refused_without_a_size(tmp_path: Path) -> None:
-    path = write(tmp_path, dataset("{type: Resize, size: [], adaptive_side: long}"))
-    with pytest.raises(ConfigError, match="expected at least 2 values, got 0"):
-        check_build_config(path)
-
-
-_LONG_SIDE = "{type: Resize, size: [416, -1], adaptive_side: long}, {type: ToTensor}"
-
-
-def test_resize_of_the_long_side_is_padded_to_a_square_input(tmp_path: Path) -> None:
-    path = write(tmp_path, dataset(_LONG_SIDE).replace("[1, 3, 8, 8]", "[1, 3, 416, 416]"))
-    config, notes = check_build_config(path)
-    assert config.dataset is not None
-    assert config.dataset.process_ops == (Resize((416, -1), "long"), Pad(), ToTensor())
-    (note,) = notes
-    assert "dataset.process_ops.0: images are padded to the model's square behind it" in str(note)
-
-
-@pytest.mark.parametrize(
-    ("ops", "shape"),
-    [
-        (_LONG_SIDE, "[1, 3, 640, 640]"),
-        (_LONG_SIDE, "[1, 3, 416, 640]"),
-        (_LONG_SIDE, "[[1, 3, 224, 224], [1, 3, 416, 416]]"),
-        (_LONG_SIDE.replace("long", "short"), "[1, 3, 416, 416]"),
-        (f"{{type: CenterCrop, crop_size: [416, 416]}}, {_LONG_SIDE}", "[1, 3, 416, 416]"),
-        (f"{{type: Resize, size: [9, 9]}}, {_LONG_SIDE}", "[1, 3, 416, 416]"),
-    ],
-    ids=["other size", "no square", "range", "short", "crop", "two"],
-)
-def test_resize_is_not_padded_where_that_would_not_be_all(
-    ops: str, shape: str, tmp_path: Path
-) -> None:
-    path = write(tmp_path, dataset(ops).replace("[1, 3, 8, 8]", shape))
-    config, notes = check_build_config(path)
-    assert config.dataset is not None
-    assert Pad() not in config.dataset.process_ops
-    assert not notes
-
-
-@pytest.mark.parametrize(
-    ("sampler", "note"),
-    [
-        ("{suffix: null}", "dataset.sampler.suffix: null: every image suffix is taken"),
-        (
-            "{suffix: NPZ}",
-            "dataset.sampler.suffix: 'NPZ' is taken as 'npz': case does not matter in suffixes",
-        ),
-    ],
-    ids=["null", "NPZ"],
-)
-def test_slip_in_sampler_leaves_a_note(sampler: str, note: str, tmp_path: Path) -> None:
-    assert notes_of(tmp_path, dataset("{type: ToTensor}", sampler)) == [note]
-
-
-@pytest.mark.parametrize(
-    ("rest", "notes"),
-    [
-        (
-            "backend: {dtype: fp16}\ngraph: {extra_ops: {type: null, params: {a: 1}}}\n",
-            ["graph.extra_ops.params: no effect: the type beside it computes nothing"],
-        ),
-        (
-            'backend: {dtype: fp16, compile: {output_layout: [0:"YX"]}}\n',
-            [
-                'backend.compile.output_layout: 0:"YX" is text with quotes inside it',
-            ],
-        ),
-        ("backend: {dtype: fp16, quantize: {ops_usingfp: [concatenate]}}\n", []),
-    ],
-    ids=["params", "layout", "not-int8"],
-)
-def test_slip_elsewhere_leaves_a_note(rest: str, notes: list[str], tmp_path: Path) -> None:
-    assert notes_of(tmp_path, HEAD + rest) == notes
-
-
-def test_name_that_contradicts_the_dtype_leaves_a_note(tmp_path: Path) -> None:
-    text = f"{HEAD}backend: {{dtype: fp16}}\n".replace("name: x", "name: resnet_int8")
-    assert notes_of(tmp_path, text) == ["name: the name says int8, the dtype is fp16"]
-
-
-def test_layer_choices_leave_a_note_for_int8(tmp_path: Path) -> None:
-    text = dataset("{type: ToTensor}").replace(
-        "dtype: fp16}", "dtype: int8, quantize: {quantize_mode: manual}}"
-    )
-    assert notes_of(tmp_path, text) == [
-        "backend.quantize.quantize_mode: this version does not act on it"
-    ]
-
-
-def test_calibrate_range_of_another_mode_leaves_a_note(tmp_path: Path) -> None:
-    text = dataset("{type: ToTensor}").replace(
-        "dtype: fp16}", "dtype: int8, quantize: {calibrate_mode: mse, calibrate_range: 0.999}}"
-    )
-    note = "no effect: it belongs to percentile, calibrate_mode is 'mse'"
-    assert notes_of(tmp_path, text) == [f"backend.quantize.calibrate_range: {note}"]
-
-
-def test_load_build_config_logs_its_notes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING, logger="vackit")
-    text = f"{HEAD}backend: {{dtype: fp16, compile: {{cluster_mode: 0, opt_level: 2}}}}\n"
-    load_build_config(write(tmp_path, text))
-    keys = "backend.compile.cluster_mode, backend.compile.opt_level"
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path / 'x.yaml'}: no effect on the emulator: {keys}"
-    ]
-
-
 def test_extra_ops_that_only_a_card_needs_have_no_effect(tmp_path: Path) -> None:
     text = f"{HEAD}backend: {{dtype: fp16}}\ngraph: {{extra_ops: {{type: insert_odma}}}}\n"
-    config = load_build_config(write(tmp_path, text))
+    config = load_build_config(write_yaml(tmp_path, text))
     assert config.extra_ops is None
     assert config.ignored_keys == ("graph.extra_ops.type",)
 
@@ -399,12 +249,12 @@ def test_input_paths_start_from_the_file_output_paths_do_not() -> None:
 def test_load_build_config_reports_everything_at_once(tmp_path: Path) -> None:
     text = dataset("{type: Normalize, mean: [1, 2], std: [1]}").replace("fp16", "fp17")
     with pytest.raises(ConfigError, match="fp17") as caught:
-        load_build_config(write(tmp_path, text))
+        load_build_config(write_yaml(tmp_path, text))
     assert [finding.line for finding in caught.value.findings] == [4, 5]
 
 
 def test_build_faults_leave_out_what_the_schema_refused(tmp_path: Path) -> None:
     text = dataset("{type: Normalize, mean: [x], std: [0]}")
     with pytest.raises(ConfigError, match="expected number, got str 'x'") as caught:
-        load_build_config(write(tmp_path, text))
+        load_build_config(write_yaml(tmp_path, text))
     assert len(caught.value.findings) == 1

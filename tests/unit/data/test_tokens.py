@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vackit.data.npz import write_npz
-from vackit.data.tokens import read_model_inputs, token_positions
+from vackit.data.tokens import model_shapes, read_model_inputs, token_positions
 from vackit.errors import DataError
 from vackit.tensors import TensorSpec
 
@@ -111,3 +111,15 @@ def test_read_model_inputs_keeps_the_order_of_what_is_no_text(tmp_path: Path) ->
     path = file(tmp_path, numbered(edges, types, mask))
     made = read_model_inputs(path, specs("edge_index", "edge_type", "node_mask"))
     assert [array.tolist() for array in made] == [edges, types, mask]
+
+
+@pytest.mark.parametrize(
+    ("given", "dtype", "count"),
+    [([(1, 8)] * 6, "int64", 3), ([(1, 8)] * 5 + [(1, 9)], "int64", 6),
+     ([(1, 8)] * 6, "float32", 6)],
+    ids=["text", "differ", "no text"],
+)  # fmt: skip
+def test_model_shapes_leave_out_those_of_more_token_tensors(
+    given: list[tuple[int, ...]], dtype: str, count: int
+) -> None:
+    assert list(model_shapes(given, specs(*NAMES, dtype=dtype))) == given[:count]

@@ -12,7 +12,7 @@ def restore_array_methods(np: Any) -> None:
     Their class is closed to assignment, so what is missing goes where Python keeps its methods.
     Some are there by name and only say that they were dropped (numpy 2.0).
     """
-    is_new = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
+    is_new = is_numpy_2(np)
     for methods in gc.get_referents(vars(np.ndarray)):  # the one dict behind the view
         if not isinstance(methods, dict):
             continue  # another Python keeps them elsewhere: programs do without
@@ -22,6 +22,11 @@ def restore_array_methods(np: Any) -> None:
         methods.update(missing)
     # what Python has looked up before counts no longer
     ctypes.pythonapi.PyType_Modified(ctypes.py_object(np.ndarray))
+
+
+def is_numpy_2(np: Any) -> bool:
+    """Tell whether it is numpy 2 or newer."""
+    return bool(np.lib.NumpyVersion(np.__version__) >= "2.0.0")
 
 
 def _methods(np: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from vackit.compat.former.array_methods import restore_array_methods
+from vackit.compat.former.array_methods import is_numpy_2, restore_array_methods
 
 
 def restore_numpy_names() -> None:
@@ -41,7 +41,7 @@ def _restore_fromstring(np: Any) -> None:
 def _restore_copy_false(np: Any) -> None:
     """Let ``copy=False`` of ``array`` mean again: only where it must be (numpy 2 raises there)."""
     make = np.array
-    if not _is_new(np) or getattr(make, "copies_where_it_must", False):
+    if not is_numpy_2(np) or getattr(make, "copies_where_it_must", False):
         return
 
     @functools.wraps(make)
@@ -61,12 +61,8 @@ def print_numbers_bare() -> None:
     """
     import numpy
 
-    if _is_new(numpy):
+    if is_numpy_2(numpy):
         numpy.set_printoptions(legacy="1.25")
-
-
-def _is_new(np: Any) -> bool:
-    return bool(np.lib.NumpyVersion(np.__version__) >= "2.0.0")
 
 
 def _scalar_types(np: Any) -> dict[str, list[Any]]:

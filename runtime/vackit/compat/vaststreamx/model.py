@@ -12,6 +12,7 @@ from vackit.artifact.store import MANIFEST_SUFFIX, Artifact, part_path, prefix_o
 from vackit.compat.vaststreamx.context import open_device
 from vackit.compat.vaststreamx.matrices import as_matrix, matrix_outputs
 from vackit.config.model_info import DYNAMIC_SUFFIX, dynamic_prefix
+from vackit.data.tokens import model_shapes
 from vackit.devices.base import Program
 from vackit.errors import ArtifactError, StreamError
 from vackit.tensors import TensorSpec
@@ -149,8 +150,7 @@ def checked_shapes(shapes: Sequence[Sequence[int]], program: Program) -> Shapes:
         raise StreamError(
             f"input shapes are {shapes!r}, expected one list of whole numbers per input"
         ) from error
-    if len(set(given)) == 1 and all(spec.dtype.startswith("int") for spec in program.inputs):
-        given = given[: len(program.inputs)]
+    given = list(model_shapes(given, program.inputs))
     alone = [(1, *shape[1:]) if spec.shape[:1] in ((None,), (1,)) else shape
              for shape, spec in zip(given, program.inputs, strict=False)]  # fmt: skip
     pairs = list(zip(alone, program.inputs, strict=False))

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from vackit.compat import vaststreamx as vsx
 from vackit.compat.vaststreamx.custom_ops import registry
@@ -17,6 +18,7 @@ from vackit.errors import DataError, StreamError
 from vackit.vdsp.layout884 import tile_activation, untile_matrix
 
 F, T = vsx.ImageFormat, vsx.TypeFlag
+Array = NDArray[Any]
 RNG = np.random.default_rng(4)
 
 
@@ -178,13 +180,17 @@ def test_planar_argmax_takes_tensors_or_addresses(padding: str) -> None:
     assert np.array_equal(vsx.as_numpy(out)[0, 0], expected)
 
 
+def brightened(array: Array, size: tuple[int, int], *config: float) -> Array:
+    image = vsx.create_image(array, F.YUV_NV12, *size, 0)
+    op = vsx.CustomOperator("img_brightness_adjust", "elf")
+    packed = struct.pack("<8if", *config)
+    (made,) = op.run_sync(images=[image], config=packed, output_info=[([*size], F.YUV_NV12)])
+    return np.asarray(vsx.as_numpy(made))
+
+
 def test_brightness_scales_the_luma() -> None:
     array = RNG.integers(0, 256, (9, 8), np.uint8)
-    image = vsx.create_image(array, F.YUV_NV12, 8, 6, 0)
-    config = struct.pack("<8if", 6, 8, 6, 8, 6, 8, 6, 8, 1.5)
-    op = vsx.CustomOperator("img_brightness_adjust", "elf")
-    (made,) = op.run_sync(images=[image], config=config, output_info=[([8, 6], F.YUV_NV12)])
-    result = vsx.as_numpy(made)
+    result = brightened(array, (8, 6), 6, 8, 6, 8, 6, 8, 6, 8, 1.5)
     expected = np.clip(np.rint(array[:6] * np.float32(1.5)), 0, 255)
     assert np.array_equal(result[:6], expected)
     assert np.array_equal(result[6:], array[6:])
@@ -192,12 +198,9 @@ def test_brightness_scales_the_luma() -> None:
 
 def test_brightness_takes_an_image_as_large_as_its_pitches() -> None:
     array = RNG.integers(0, 256, (12, 16), np.uint8)
-    image = vsx.create_image(array, F.YUV_NV12, 16, 8, 0)
-    config = struct.pack("<8if", 6, 10, 8, 16, 6, 10, 8, 16, 2.0)
-    op = vsx.CustomOperator("img_brightness_adjust", "elf")
-    (made,) = op.run_sync(images=[image], config=config, output_info=[([16, 8], F.YUV_NV12)])
-    assert np.array_equal(vsx.as_numpy(made)[:6, :10], np.minimum(array[:6, :10] * 2.0, 255))
-    assert np.array_equal(vsx.as_numpy(made)[8:], array[8:])
+    result = brightened(array, (16, 8), 6, 10, 8, 16, 6, 10, 8, 16, 2.0)
+    assert np.array_equal(result[:6, :10], np.minimum(array[:6, :10] * 2.0, 255))
+    assert np.array_equal(result[8:], array[8:])
 
 
 @pytest.mark.parametrize("layout", [0, 1], ids=["chw", "hwc"])
